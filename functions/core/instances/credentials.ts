@@ -1,0 +1,74 @@
+/**
+ * What one lease may log in with. Both passwords are derived from a secret of this installation
+ * and the instance id, so that an adopted machine or a restarted broker needs nothing that only a
+ * crashed process knew; they are worthless without the login, which lives as long as the lease.
+ */
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import type { Core } from '../core.ts';
+import { closeWorkerLogin, openWorkerLogin } from '../events/logins.ts';
+
+/** Time beyond its deadline in which a worker may still say goodbye. */
+const graceMs = 10 * 60_000;
+
+export function workerLogin(instanceId: string): string {
+  return `aima_worker_${instanceId}`;
+}
+
+export function leasePassword(leaseKey: string, service: 'postgres' | 'mqtt', instanceId: string): string {
+  return createHmac('sha256', leaseKey).update(`${service}:${instanceId}`).digest('base64url');
+}
+
+/**
+ * The verifier that Postgres keeps of a password (RFC 5803, PostgreSQL's form): made here, so that
+ * the password itself reaches no statement and no log.
+ */
+export function scramVerifier(password: string, salt: Buffer = randomBytes(16)): string {
+  const iterations = 4096;
+  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');
+  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
+  const storedKey = createHash('sha256').update(clientKey).digest('base64');
+  const serverKey = createHmac('sha256', salted).update('Server Key').digest('base64');
+  return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
+}
+
+/** Opens the lease's logins; a second time changes nothing. */
+export async function openLogins(core: Core, instanceId: string, deadlineAt: Date): Promise<void> {
+  const key = core.config.secret('lease-key');
+  const verifier = scramVerifier(leasePassword(key, 'postgres', instanceId));
+  const validUntil = new Date(deadlineAt.getTime() + graceMs);
+  await core.sql`select open_worker_login(${instanceId}, ${verifier}, ${validUntil})`;
+  // Without the broker a worker does all its work and only rings no bell.
+  if (!core.publisher.client.connected) return;
+  await openWorkerLogin(core.publisher.client, {
+    instanceId,
+    password: leasePassword(key, 'mqtt', instanceId),
+  }).catch((error: unknown) => console.warn(`no MQTT login for ${instanceId}:`, (error as Error).message));
+}
+
+/** Ends the lease's logins and every session that is open with them. */
+export async function closeLogins(core: Core, instanceId: string): Promise<void> {
+  await core.sql`select close_worker_login(${instanceId})`;
+  if (!core.publisher.client.connected) return;
+  await closeWorkerLogin(core.publisher.client, instanceId).catch((error: unknown) =>
+    console.warn(`MQTT login of ${instanceId} stays:`, (error as Error).message),
+  );
+}
+
+/** The worker's environment: addresses and this lease's own credentials, nothing else. */
+export function workerEnvironment(core: Core, instanceId: string): Record<string, string> {
+  const { config } = core;
+  const key = config.secret('lease-key');
+  const database = new URL(config.AIMA_DATABASE_URL);
+  database.username = workerLogin(instanceId);
+  database.password = leasePassword(key, 'postgres', instanceId);
+  const broker = new URL(config.AIMA_MQTT_URL);
+  broker.username = `worker-${instanceId}`;
+  broker.password = leasePassword(key, 'mqtt', instanceId);
+  return {
+    AIMA_INSTANCE_ID: instanceId,
+    AIMA_DATABASE_URL: database.href,
+    AIMA_MQTT_URL: broker.href,
+    AIMA_LOST_CONTACT_SECONDS: String(config.AIMA_LOST_CONTACT_SECONDS),
+    ...(process.env.AIMA_MODELS_DIR ? { AIMA_MODELS_DIR: process.env.AIMA_MODELS_DIR } : {}),
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * A person sends a failed or canceled job back to the queue, or lets one go on that waited for a
+ * word. A retried job goes on after its last saved part unless it is to begin anew.
+ */
+import type { Core } from '../core.ts';
+import { AimaError } from '../errors.ts';
+import { findStored } from './medium.ts';
+import { lockOwnJob, type OwnJob } from './own.ts';
+
+/** How often a worker may try it after that. */
+const freshAttempts = 3;
+
+/**
+ * @param options.fromScratch forgets what earlier attempts saved.
+ * @throws AimaError `not_found`; `wrong_state` where it is neither failed nor canceled, or its medium is gone.
+ */
+export async function retryJob(
+  core: Core,
+  userId: string,
+  jobId: string,
+  options: { fromScratch?: boolean } = {},
+): Promise<void> {
+  // Before the transaction: no lock is held while the object store is asked.
+  const stored = await findStored(core, userId, jobId);
+  const job = await core.sql.begin(async (tx) => {
+    const locked = await lockOwnJob(tx, userId, jobId);
+    checkRetry(locked, stored !== null);
+    if (options.fromScratch) await tx`delete from parts where job_id = ${jobId}`;
+    const [queued] = await tx<{ progress: number }[]>`
+      update jobs set state = 'queued', queued_at = null, not_before_at = null, max_attempts = attempt + ${freshAttempts},
+        error_code = null, error_detail = null, run = null,
+        progress = case when ${options.fromScratch ?? false} then 0 else progress end
+      where job_id = ${jobId} returning progress`;
+    return { ...locked, progress: queued!.progress };
+  });
+  tellQueued(core, userId, job);
+}
+
+function checkRetry({ state, attempt, errorDetail }: OwnJob, isStored: boolean): void {
+  if (state !== 'failed' && state !== 'canceled') {
+    throw new AimaError('wrong_state', `The job is ${state}: only a failed or canceled one can be retried.`);
+  }
+  // No worker has seen it: the look at the file on its arrival refused it, and would again.
+  if (state === 'failed' && attempt === 0)
+    throw new AimaError('wrong_state', `The file cannot be analysed. ${errorDetail ?? ''}`.trimEnd());
+  if (!isStored) throw new AimaError('wrong_state', 'The file is not stored here: submit it again.');
+}
+
+/**
+ * "Go on although it costs more." Once it has gone on, saying it again changes nothing.
+ *
+ * @throws AimaError `not_found`; `wrong_state` where it waits for something else or has ended.
+ */
+export async function confirmJob(core: Core, userId: string, jobId: string): Promise<void> {
+  const job = await core.sql.begin(async (tx) => {
+    const locked = await lockOwnJob(tx, userId, jobId);
+    if (['queued', 'assigned', 'running'].includes(locked.state)) return null;
+    if (locked.state !== 'awaiting_confirmation')
+      throw new AimaError('wrong_state', `The job is ${locked.state}: there is nothing to confirm.`);
+    await tx`update jobs set state = 'queued' where job_id = ${jobId}`;
+    return locked;
+  });
+  if (job) tellQueued(core, userId, job);
+}
+
+function tellQueued({ publisher }: Core, userId: string, { jobId, progress }: OwnJob): void {
+  publisher.jobsQueued([jobId]);
+  publisher.userJob(userId, { jobId, state: 'queued', progress });
+}

@@ -1,0 +1,62 @@
+/**
+ * Settling: what follows once from a job's end. The job is final already, by the worker's own
+ * transaction or a person's; here its document is kept, its attempts are priced, its webhook is
+ * queued and the world is told. `settled_at` is written in the same transaction, so that it
+ * happens once however often it is asked for; a crash before the commit leaves it to the sweep.
+ */
+import type { Core } from '../core.ts';
+import { buildDocument } from '../results/document.ts';
+import { queueWebhook } from '../webhooks/queue.ts';
+
+interface Unsettled {
+  jobId: string;
+  userId: string;
+  state: string;
+  progress: number;
+  callbackUrl: string | null;
+}
+
+/** Settles what is final, oldest first. @returns the jobs that were settled now. */
+export async function settleJobs(
+  core: Core,
+  options: { jobId?: string; most?: number } = {},
+): Promise<string[]> {
+  const settled: string[] = [];
+  for (const most = options.most ?? 100; settled.length < most; ) {
+    const job = await settleNext(core, options.jobId);
+    if (!job) break;
+    settled.push(job.jobId);
+    core.publisher.jobSettled(job.jobId, job.state);
+    core.publisher.userJob(job.userId, job);
+  }
+  return settled;
+}
+
+async function settleNext(core: Core, only: string | undefined): Promise<Unsettled | null> {
+  return core.sql.begin(async (tx) => {
+    const [job] = await tx<Unsettled[]>`
+      select job_id, user_id, state, progress, callback_url from jobs
+      where settled_at is null and state in ('succeeded', 'failed', 'canceled', 'expired')
+        and (${only ?? null}::text is null or job_id = ${only ?? null})
+      order by finished_at limit 1 for update skip locked`;
+    if (!job) return null;
+    await tx`
+      update attempts set
+        ended_at = coalesce(ended_at, clock_timestamp()),
+        outcome = coalesce(outcome, 'canceled'),
+        cost_microdollars = ceil(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) / 3600
+          * (select price_microdollars_per_hour from instances i where i.instance_id = attempts.instance_id))
+      where job_id = ${job.jobId} and cost_microdollars is null`;
+    await tx`
+      update jobs set settled_at = clock_timestamp(),
+        cost_microdollars = (select coalesce(sum(cost_microdollars), 0) from attempts a where a.job_id = jobs.job_id)
+      where job_id = ${job.jobId}`;
+    await tx`delete from job_access where job_id = ${job.jobId}`;
+    const document = await buildDocument(tx, job.jobId);
+    await tx`
+      insert into documents (job_id, document) values (${job.jobId}, ${tx.json(document)})
+      on conflict (job_id) do update set document = excluded.document, created_at = now()`;
+    if (job.callbackUrl) await queueWebhook(tx, job.jobId, job.callbackUrl);
+    return job;
+  });
+}

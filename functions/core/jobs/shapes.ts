@@ -1,0 +1,144 @@
+/** Jobs as their owners see them: what `jobs` answers, and its schemas. */
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import { idPattern } from '../ids.ts';
+import { type JobState, jobStates } from './states.ts';
+
+export const JobId = z.string().regex(idPattern);
+export const State = z.enum(jobStates as [JobState, ...JobState[]]);
+
+const at = z.iso.datetime();
+const microdollars = z.int().meta({ description: 'Millionths of a US dollar' });
+
+export const JobError = z
+  .object({
+    code: z.string().meta({ description: 'What programs should look at' }),
+    detail: z.string().nullable().meta({ description: 'A sentence about this very case' }),
+    title: z.string(),
+    advice: z.string().meta({ description: 'What a person can do' }),
+    retry: z.enum(['never', 'later', 'now']),
+  })
+  .meta({ id: 'JobError' });
+
+const summary = {
+  jobId: JobId,
+  batchId: JobId,
+  name: z.string().meta({ description: 'Of the file, as it was called when it was submitted' }),
+  kind: z.enum(['image', 'audio', 'video']).nullable(),
+  durationMs: z.int().nullable(),
+  state: State,
+  progress: z.number().min(0).max(1),
+  analyses: z.array(z.string()),
+  error: JobError.nullable(),
+  costMicrodollars: microdollars,
+  createdAt: at,
+  startedAt: at.nullable(),
+  finishedAt: at.nullable(),
+};
+
+export const JobSummary = z
+  .object({ ...summary, links: z.object({ self: z.string() }) })
+  .meta({ id: 'JobSummary', description: 'A job in a list' });
+
+export const JobPage = z
+  .object({
+    jobs: z.array(JobSummary),
+    nextCursor: z
+      .string()
+      .nullable()
+      .meta({
+        description: 'Give it as `cursor` to go on; null at the end. A page may be short of `limit`.',
+      }),
+  })
+  .meta({ id: 'JobPage' });
+
+const Attempt = z.object({
+  attempt: z.int(),
+  instanceId: JobId,
+  startedAt: at,
+  endedAt: at.nullable(),
+  outcome: z.enum(['succeeded', 'failed', 'canceled', 'lost']).nullable(),
+  error: z.object({ code: z.string(), detail: z.string().nullable() }).nullable(),
+  costMicrodollars: microdollars,
+});
+
+const QueuePlace = z.object({
+  position: z.int().min(1).meta({ description: 'Queued: among all queued jobs. Assigned: on its instance.' }),
+  notBeforeAt: at.nullable().meta({ description: 'After a failed attempt: no new one before' }),
+  expectedStartAt: at.nullable().meta({
+    description: 'When a machine that boots for this job next should be ready; null where it cannot be told',
+  }),
+  reason: z.string().nullable().meta({ description: 'What the planner last said of the job' }),
+});
+
+export const JobView = z
+  .object({
+    ...summary,
+    options: z.record(z.string(), z.unknown()),
+    priority: z.int(),
+    maxCostMicrodollars: microdollars.nullable(),
+    callbackUrl: z.string().nullable(),
+    medium: z.object({
+      contentType: z.string().nullable(),
+      sizeBytes: z.int().nullable(),
+      width: z.int().nullable(),
+      height: z.int().nullable(),
+      uploadedAt: at.nullable(),
+    }),
+    queue: QueuePlace.nullable().meta({ description: 'Only while queued or assigned' }),
+    instanceId: JobId.nullable(),
+    attempt: z.int(),
+    maxAttempts: z.int(),
+    attempts: z.array(Attempt),
+    queuedAt: at.nullable(),
+    assignedAt: at.nullable(),
+    settledAt: at.nullable(),
+    links: z.object({
+      self: z.string(),
+      result: z.string(),
+      events: z.string(),
+      batch: z.string(),
+      medium: z.string().nullable(),
+    }),
+  })
+  .meta({ id: 'Job' });
+
+export const JobEvent = z
+  .object({
+    eventId: z.int(),
+    at,
+    type: z.string().meta({ description: 'Such as job.queued or plan.wait' }),
+    instanceId: JobId.nullable(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'JobEvent' });
+
+export const EventPage = z
+  .object({
+    events: z.array(JobEvent),
+    nextCursor: z.string().nullable().meta({ description: 'null where there are no more by now' }),
+  })
+  .meta({ id: 'JobEventPage' });
+
+export type JobError = z.infer<typeof JobError>;
+export type JobSummary = z.infer<typeof JobSummary>;
+export type JobPage = z.infer<typeof JobPage>;
+export type JobView = z.infer<typeof JobView>;
+export type EventPage = z.infer<typeof EventPage>;
+
+/** An error as it is kept with a job, with the sentences of the table. Workers may use codes that it lacks. */
+export function describeError(code: string | null, detail: string | null): JobError | null {
+  if (code === null) return null;
+  const { title, advice, retry } = ERRORS[Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'internal'];
+  return { code, detail, title, advice, retry };
+}
+
+export function linkOf(jobId: string, rest = ''): string {
+  return `/function/jobs/${jobId}${rest}`;
+}
+
+export function iso(time: Date): string;
+export function iso(time: Date | null): string | null;
+export function iso(time: Date | null): string | null {
+  return time?.toISOString() ?? null;
+}

@@ -1,0 +1,112 @@
+/**
+ * `local`: the worker as a child process of this machine, for nothing. Its id is its label, which
+ * stands in its command line, so that the process table is the provider's list: whoever started
+ * a worker and was killed in the same moment has lost nothing.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { listProcesses } from './processes.ts';
+import type { CreateOutcome, CreateRequest, Machine, Offer, Provider } from './provider.ts';
+
+const program = fileURLToPath(new URL('../../../gpu-worker/main.ts', import.meta.url));
+const flag = '--label=';
+
+/** How long a worker may take to leave by itself before it is killed. */
+const graceMs = 1500;
+
+export function openLocal(options: { dataDir: string; slots: number; labelPrefix: string }): Provider {
+  const threads = Math.max(1, Math.floor(availableParallelism() / options.slots));
+
+  /** Every local worker of this installation. */
+  async function processes() {
+    return (await listProcesses()).flatMap(({ pid, args }) => {
+      const label = args.find((arg) => arg.startsWith(flag))?.slice(flag.length);
+      return label?.startsWith(options.labelPrefix) && args.includes(program) ? [{ pid, label }] : [];
+    });
+  }
+
+  async function find(label: string) {
+    return (await processes()).find((one) => one.label === label);
+  }
+
+  return {
+    name: 'local',
+
+    async offers(): Promise<Offer[]> {
+      const available = Math.max(0, options.slots - (await processes()).length);
+      return [
+        {
+          provider: 'local',
+          offerId: 'process',
+          gpu: null,
+          vramMb: 0,
+          region: null,
+          priceMicrodollarsPerHour: 0,
+          available,
+          bootMs: 1_500,
+          speed: 1,
+        },
+      ];
+    },
+
+    async create({ label, environment }: CreateRequest): Promise<CreateOutcome> {
+      if (!(await find(label))) {
+        const logs = join(resolve(options.dataDir), 'logs', 'workers');
+        mkdirSync(logs, { recursive: true });
+        const log = openSync(join(logs, `${label}.log`), 'a', 0o600);
+        const child = spawn(process.execPath, [program, `${flag}${label}`], {
+          // A worker outlives the function that started it.
+          detached: true,
+          stdio: ['ignore', log, log],
+          env: {
+            PATH: process.env.PATH,
+            HOME: process.env.HOME,
+            AIMA_THREADS: String(threads),
+            ...environment,
+          },
+        });
+        await new Promise<void>((done, failed) => {
+          child.once('spawn', done);
+          child.once('error', failed);
+        });
+        child.unref();
+      }
+      return { kind: 'created', providerInstanceId: label, priceMicrodollarsPerHour: 0 };
+    },
+
+    async list(): Promise<Machine[]> {
+      return (await processes()).map(({ label }) => ({
+        providerInstanceId: label,
+        label,
+        status: 'running',
+      }));
+    },
+
+    async read(label: string): Promise<Machine | null> {
+      return (await find(label)) ? { providerInstanceId: label, label, status: 'running' } : null;
+    },
+
+    async terminate(label: string): Promise<void> {
+      const found = await find(label);
+      if (!found) return;
+      signal(found.pid, 'SIGTERM');
+      for (let waitedMs = 0; waitedMs < graceMs; waitedMs += 25) {
+        await sleep(25);
+        if (!(await find(label))) return;
+      }
+      signal(found.pid, 'SIGKILL');
+    },
+  };
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

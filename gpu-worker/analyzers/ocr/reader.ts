@@ -1,0 +1,63 @@
+/**
+ * Reads the text in one picture with PP-OCRv4: a detector finds boxes around lines, each
+ * box is cut out upright, and a recogniser reads it.
+ * Source: https://github.com/PaddlePaddle/PaddleOCR (tools/infer/predict_system.py).
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { InferenceSession } from 'onnxruntime-node';
+import type { ModelStore } from '../../models/store.ts';
+import type { Frame } from '../analyzer.ts';
+import { detectText } from './detector.ts';
+import type { Quad } from './geometry.ts';
+import { cutLine } from './line-image.ts';
+import { inReadingOrder } from './reading-order.ts';
+import { parseDictionary, type Reading, recognizeLine } from './recognizer.ts';
+
+/**
+ * Below this a reading is dropped. It is PaddleOCR's own default (drop_score).
+ */
+export const LEAST_CONFIDENCE = 0.5;
+
+export interface Line extends Reading {
+  /** Corners clockwise from the top left, as fractions 0..1 of the picture. */
+  quad: Quad;
+}
+
+export class TextReader {
+  readonly #detector: InferenceSession;
+  readonly #recognizer: InferenceSession;
+  readonly #dictionary: readonly string[];
+
+  private constructor(detector: InferenceSession, recognizer: InferenceSession, dictionary: string[]) {
+    this.#detector = detector;
+    this.#recognizer = recognizer;
+    this.#dictionary = dictionary;
+  }
+
+  static async open(models: ModelStore): Promise<TextReader> {
+    const dictionary = await readFile(join(models.folder('ppocr-rec'), 'ppocr_keys_v1.txt'), 'utf8');
+    return new TextReader(
+      await models.session('ppocr-det'),
+      await models.session('ppocr-rec'),
+      parseDictionary(dictionary),
+    );
+  }
+
+  /** The lines of text in reading order. */
+  async read(frame: Frame): Promise<Line[]> {
+    const lines: Line[] = [];
+    for (const quad of await detectText(this.#detector, frame)) {
+      const reading = await recognizeLine(this.#recognizer, this.#dictionary, cutLine(frame, quad));
+      if (reading.text === '' || reading.confidence < LEAST_CONFIDENCE) continue;
+      lines.push({ ...reading, quad: asFractions(quad, frame) });
+    }
+    return inReadingOrder(lines);
+  }
+}
+
+function asFractions([a, b, c, d]: Quad, { width, height }: Frame): Quad {
+  const unit = (value: number) => Math.min(Math.max(value, 0), 1);
+  const point = ([x, y]: readonly [number, number]) => [unit(x / width), unit(y / height)] as const;
+  return [point(a), point(b), point(c), point(d)];
+}

