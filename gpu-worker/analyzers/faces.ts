@@ -35,7 +35,7 @@ export const faces: Analyzer = {
   kinds: ['image', 'video'],
   feed: { frames: { fps: FRAMES_PER_SECOND, maxWidth: 1280 } },
   models: FACE_MODELS,
-  cost: 0.3,
+  cost: 0.12,
   start,
 };
 

@@ -25,7 +25,7 @@ export const objects: Analyzer = {
   kinds: ['image', 'video'],
   feed: { frames: { fps: FRAMES_PER_SECOND, maxWidth: 640 } },
   models: [OBJECT_MODEL],
-  cost: 0.15,
+  cost: 0.21,
   start,
 };
 

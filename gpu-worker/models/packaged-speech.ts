@@ -160,7 +160,7 @@ export const packagedSpeechModels: readonly Model[] = [
     version: '0.4',
     source: reactNativeVosk,
     codeLicence: 'MIT',
-    weightsLicence: 'Apache-2.0',
+    weightsLicence: 'Apache-2.0 (says its source)',
     note: null,
     languages: [],
     files: [
@@ -203,7 +203,7 @@ export const packagedSpeechModels: readonly Model[] = [
     version: '6',
     source: vad,
     codeLicence: 'ISC',
-    weightsLicence: 'MIT',
+    weightsLicence: 'MIT (says its source)',
     note: null,
     languages: [],
     files: [

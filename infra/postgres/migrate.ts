@@ -88,11 +88,13 @@ async function applyFiles(sql: postgres.Sql): Promise<string[]> {
 
 /** Writes the state machines as they are declared in TypeScript to where the triggers look. */
 async function declareTransitions(sql: postgres.Sql): Promise<void> {
-  const rows = Object.entries<Record<string, readonly string[]>>({ job: jobTransitions, instance: instanceTransitions }).flatMap(
-    ([machine, table]) =>
-      Object.entries(table).flatMap(([from_state, targets]) =>
-        targets.map((to_state) => ({ machine, from_state, to_state })),
-      ),
+  const rows = Object.entries<Record<string, readonly string[]>>({
+    job: jobTransitions,
+    instance: instanceTransitions,
+  }).flatMap(([machine, table]) =>
+    Object.entries(table).flatMap(([from_state, targets]) =>
+      targets.map((to_state) => ({ machine, from_state, to_state })),
+    ),
   );
   await sql.begin(async (tx) => {
     await tx`lock table state_transitions in exclusive mode`;

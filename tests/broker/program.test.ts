@@ -2,12 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openWorkerLogin } from '../../functions/core/events/logins.ts';
 import { baseLogins, closeClients, connectAs, removeDir, temporaryDir } from './brokers.ts';
 
-const program = new URL('../../infra/embedded/broker/main.ts', import.meta.url).pathname;
+const program = fileURLToPath(new URL('../../infra/embedded/broker/main.ts', import.meta.url));
 const readySchema = z.object({ type: z.literal('ready'), port: z.int(), wsPort: z.int() });
 
 describe('the broker as a program', () => {

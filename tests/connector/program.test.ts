@@ -1,9 +1,10 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Stand } from './stand.ts';
 
-const program = new URL('../../infra/connector/main.ts', import.meta.url).pathname;
+const program = fileURLToPath(new URL('../../infra/connector/main.ts', import.meta.url));
 
 describe('the connector as a program', () => {
   let stand: Stand;

@@ -126,9 +126,9 @@ export function personPicture(
   { photos }: RawMaterial,
   { person, mirrored, zoomed }: { person: 'A' | 'B'; mirrored: boolean; zoomed: boolean },
 ) {
-  const [photo, left, top] = person === 'A' ? [photos[0], 1240, 130] : [photos[1], 1270, 270];
+  const [photo, left, top] = person === 'A' ? [photos[0], 1240, 130] : [photos[1], 1270, 340];
   const area = zoomed
-    ? { left: left + 60, top: top + 20, width: 560, height: 315 }
+    ? { left: left + 60, top: top + (person === 'A' ? 20 : 45), width: 560, height: 315 }
     : { left, top, width: 650, height: 366 };
   const picture = crop(photo, area);
   return mirrored ? picture.flop().modulate({ brightness: 1.1 }) : picture;

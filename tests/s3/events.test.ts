@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { CopyObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { Aedes } from 'aedes';
 import type { Client } from 'minio';
@@ -49,6 +49,7 @@ class TestBroker {
   port = 0;
   #broker: Aedes | null = null;
   #server: Server | null = null;
+  readonly #sockets = new Set<Socket>();
   #arrived = new EventTarget();
 
   async start(): Promise<void> {
@@ -61,7 +62,10 @@ class TestBroker {
       this.received.push(message.parse(JSON.parse(packet.payload.toString())));
       this.#arrived.dispatchEvent(new Event('message'));
     });
-    const server = createServer(broker.handle);
+    const server = createServer((socket) => {
+      this.#sockets.add(socket);
+      broker.handle(socket);
+    });
     server.listen(this.port, '127.0.0.1');
     await once(server, 'listening');
     this.port = (server.address() as { port: number }).port;
@@ -73,6 +77,8 @@ class TestBroker {
     const [broker, server] = [this.#broker, this.#server];
     this.#broker = null;
     this.#server = null;
+    for (const socket of this.#sockets) socket.destroy(); // one that is still connecting would hold it up
+    this.#sockets.clear();
     await new Promise<void>((resolve) => (broker ? broker.close(() => resolve()) : resolve()));
     await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
   }

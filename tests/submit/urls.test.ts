@@ -336,7 +336,7 @@ describe('addresses that are not public', () => {
   });
 
   const port = () => (site.address() as AddressInfo).port;
-  const options = { method: 'GET', maxRedirects: 5, signal: AbortSignal.timeout(10_000) } as const;
+  const options = { method: 'GET', maxRedirects: 5, signal: new AbortController().signal } as const;
   /** Loopback's first address stands for the public ones here, every other for a private one. */
   const rules = (...answers: string[]): AddressRules => ({
     protocols: ['http:'],

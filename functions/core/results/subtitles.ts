@@ -28,7 +28,8 @@ const lineCharacters = 42;
 const cueMs = 6000;
 
 /** Scripts that write no spaces: a line may end between any two of their words. */
-const unspaced = /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
+const unspaced =
+  /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
 
 /** Cuts utterances into cues that can be read, in order of time. */
 export function cues(segments: readonly Segment[]): Cue[] {
@@ -84,7 +85,7 @@ function unitsOf(segment: Segment): Unit[] {
   for (const word of words) {
     for (const piece of piecesOf(word)) {
       const foundAt = segment.text.indexOf(piece.text, readTo);
-      const isGlued = foundAt === readTo && units.length > 0;
+      const isGlued = readTo > 0 && foundAt === readTo;
       if (foundAt >= 0) readTo = foundAt + piece.text.length;
       const last = units.at(-1);
       if (last && isGlued && !unspaced.test(piece.text)) {

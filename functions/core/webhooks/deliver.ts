@@ -110,6 +110,6 @@ function message(due: Due, gatewayUrl: string) {
 
 function reasonOf(error: unknown): string {
   if (error instanceof AimaError) return error.detail;
-  if ((error as Error).name === 'TimeoutError') return `It did not answer within ${timeoutMs / 1000} s.`;
+  if ((error as Error).name === 'AbortError') return `It did not answer within ${timeoutMs / 1000} s.`;
   return `It could not be reached: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`;
 }

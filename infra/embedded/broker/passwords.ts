@@ -13,7 +13,7 @@ const HASH_BYTES = 64;
 const SALT_BYTES = 12;
 /**
  * Mosquitto 2.0 uses 101. All our passwords are random 256-bit secrets, which no number of iterations makes
- * easier or harder to guess; this many cost about 4 ms in the thread pool and still slow down a guesser should
+ * easier or harder to guess; this many cost about 5 ms in the thread pool and still slow down a guesser should
  * somebody set a weak one by hand.
  */
 const ITERATIONS = 10_000;

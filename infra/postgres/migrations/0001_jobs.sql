@@ -2,8 +2,12 @@
 -- functions/core/jobs/states.ts; state_transitions is filled from there at every start, so
 -- that code and database cannot differ.
 
+-- Ids: 26 characters that sort by time (functions/core/ids.ts). One collation for all of them, or an
+-- index on one side of a comparison is not used.
+create domain ulid as text collate "C" check (value ~ '^[0-9a-hjkmnp-tv-z]{26}$');
+
 create table users (
-  user_id    text primary key,
+  user_id    ulid primary key,
   name       text not null unique,
   created_at timestamptz not null default now()
 );
@@ -29,8 +33,8 @@ create table locks (name text primary key);
 insert into locks (name) values ('planner');
 
 create table batches (
-  batch_id        text primary key,
-  user_id         text not null references users,
+  batch_id        ulid primary key,
+  user_id         ulid not null references users,
   idempotency_key text,
   request_sha256  bytea, -- of the request that made it: the same key with another request is refused
   created_at      timestamptz not null default now(),
@@ -38,8 +42,8 @@ create table batches (
 );
 
 create table media (
-  media_id     text primary key,
-  user_id      text not null references users,
+  media_id     ulid primary key,
+  user_id      ulid not null references users,
   object_key   text not null, -- in the media bucket
   name         text not null, -- as the person called it; never used as a path
   content_type text,
@@ -57,17 +61,17 @@ create table media (
 create unique index media_object_key on media (object_key) where deleted_at is null;
 
 create table jobs (
-  job_id                 text collate "C" primary key,
-  user_id                text not null references users,
-  batch_id               text not null references batches,
-  media_id               text not null references media,
+  job_id                 ulid primary key,
+  user_id                ulid not null references users,
+  batch_id               ulid not null references batches,
+  media_id               ulid not null references media,
   state                  text not null,
   analyses               text[] not null,
   options                jsonb not null default '{}', -- language, context, face grouping …: JobOptions in submit/request.ts
   priority               smallint not null default 0,
   max_cost_microdollars  bigint,
   callback_url           text,
-  instance_id            text, -- the lease it is assigned to; only while assigned or running
+  instance_id            ulid, -- the lease it is assigned to; only while assigned or running
   fence                  bigint not null default 0, -- the fencing number of whoever may write for it
   attempt                smallint not null default 0,
   max_attempts           smallint not null default 3,
@@ -103,8 +107,8 @@ create table events (
   event_id    bigint generated always as identity primary key,
   at          timestamptz not null default clock_timestamp(),
   type        text not null,
-  job_id      text,
-  instance_id text,
+  job_id      ulid,
+  instance_id ulid,
   data        jsonb not null default '{}'
 );
 create index events_of_job on events (job_id, event_id) where job_id is not null;
@@ -156,7 +160,7 @@ create trigger jobs_3_log_update after update of state on jobs for each row
 
 -- Calls to the address a person gave, one row each job; sent until a 2xx or the last try.
 create table webhooks (
-  job_id       text primary key references jobs on delete cascade,
+  job_id       ulid primary key references jobs on delete cascade,
   url          text not null,
   tries        smallint not null default 0,
   next_try_at  timestamptz default now(), -- null: no more

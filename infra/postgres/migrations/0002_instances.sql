@@ -4,7 +4,7 @@
 create sequence fences;
 
 create table instances (
-  instance_id                 text collate "C" primary key,
+  instance_id                 ulid primary key,
   label                       text not null unique, -- the machine's name at the provider
   provider                    text not null,
   state                       text not null,
@@ -65,9 +65,9 @@ create trigger instances_3_log_update after update of state on instances for eac
 
 -- Every time a worker began a job, and what became of it.
 create table attempts (
-  job_id            text not null references jobs on delete cascade,
+  job_id            ulid not null references jobs on delete cascade,
   attempt           smallint not null,
-  instance_id       text not null references instances,
+  instance_id       ulid not null references instances,
   fence             bigint not null,
   started_at        timestamptz not null default clock_timestamp(),
   ended_at          timestamptz,
@@ -82,7 +82,7 @@ create index attempts_of_instance on attempts (instance_id);
 -- What a worker needs to reach the medium and keep pictures: signed when the job is assigned,
 -- renewed by the sweep, handed out to the worker that holds the job, and to nobody else.
 create table job_access (
-  job_id      text primary key references jobs on delete cascade,
+  job_id      ulid primary key references jobs on delete cascade,
   get_url     text not null,
   post_url    text not null,
   post_fields jsonb not null,

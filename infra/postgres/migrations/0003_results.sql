@@ -3,7 +3,7 @@
 -- replaces it with all its rows.
 
 create table parts (
-  job_id   text not null references jobs on delete cascade,
+  job_id   ulid not null references jobs on delete cascade,
   analyzer text not null,
   from_ms  integer not null,
   to_ms    integer not null check (to_ms >= from_ms),
@@ -13,7 +13,7 @@ create table parts (
 );
 
 create table segments (
-  job_id text not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
+  job_id ulid not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
   start_ms integer not null, end_ms integer not null,
   text text not null, language text not null, confidence real, speaker_id text,
   primary key (job_id, analyzer, from_ms, ordinal),
@@ -21,7 +21,7 @@ create table segments (
 );
 
 create table words (
-  job_id text not null, analyzer text not null, from_ms integer not null,
+  job_id ulid not null, analyzer text not null, from_ms integer not null,
   segment_ordinal integer not null, ordinal integer not null,
   start_ms integer not null, end_ms integer not null, text text not null, confidence real,
   primary key (job_id, analyzer, from_ms, segment_ordinal, ordinal),
@@ -29,7 +29,7 @@ create table words (
 );
 
 create table texts (
-  job_id text not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
+  job_id ulid not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
   text_id text not null, start_ms integer not null, end_ms integer not null,
   text text not null, confidence real, quad jsonb not null,
   primary key (job_id, analyzer, from_ms, ordinal),
@@ -37,7 +37,7 @@ create table texts (
 );
 
 create table scenes (
-  job_id text not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
+  job_id ulid not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
   scene_id text not null, start_ms integer not null, end_ms integer not null,
   score real, keyframe_ms integer not null, thumbnail text,
   primary key (job_id, analyzer, from_ms, ordinal),
@@ -45,7 +45,7 @@ create table scenes (
 );
 
 create table objects (
-  job_id text not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
+  job_id ulid not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
   track_id text not null, label text not null, class_id integer not null,
   start_ms integer not null, end_ms integer not null, confidence real, samples jsonb not null,
   primary key (job_id, analyzer, from_ms, ordinal),
@@ -53,7 +53,7 @@ create table objects (
 );
 
 create table faces (
-  job_id text not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
+  job_id ulid not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
   track_id text not null, start_ms integer not null, end_ms integer not null,
   confidence real, samples jsonb not null, embedding bytea not null, embedding_space text not null, thumbnail text,
   primary key (job_id, analyzer, from_ms, ordinal),
@@ -61,7 +61,7 @@ create table faces (
 );
 
 create table people (
-  job_id text not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
+  job_id ulid not null, analyzer text not null, from_ms integer not null, ordinal integer not null,
   person_id text not null, start_ms integer not null, end_ms integer not null,
   cohesion real, track_ids text[] not null,
   primary key (job_id, analyzer, from_ms, ordinal),
@@ -70,7 +70,7 @@ create table people (
 
 -- The whole result of a settled job as one JSON document (schema: GET /function/jobs/schema).
 create table documents (
-  job_id     text primary key references jobs on delete cascade,
+  job_id     ulid primary key references jobs on delete cascade,
   document   jsonb not null,
   created_at timestamptz not null default now()
 );

@@ -30,7 +30,7 @@ export async function openLeases(admin: Sql, url: (login: string) => string): Pr
 
 /** An assigned job for every claim, and what was there before gone. */
 export async function fill(admin: Sql, leases: Lease[]): Promise<void> {
-  await admin`delete from jobs where instance_id is not null or state = 'succeeded' and job_id not like 'done%'`;
+  await admin`delete from jobs where instance_id is not null or state = 'succeeded' and job_id not like '0000000000%'`;
   await withoutTriggers(admin, async () => {
     for (const lease of leases) {
       await insertJobs(admin, lease.instanceId.slice(-10), jobsEach, {
@@ -39,18 +39,18 @@ export async function fill(admin: Sql, leases: Lease[]): Promise<void> {
       });
     }
   });
-  await admin`vacuum analyze jobs`;
+  await admin`vacuum analyze jobs, job_access, attempts`;
 }
 
 export async function insertFinished(admin: Sql): Promise<void> {
   await withoutTriggers(admin, () =>
-    insertJobs(admin, 'done', finishedJobs, { state: 'succeeded', instanceId: null }),
+    insertJobs(admin, '0000000000', finishedJobs, { state: 'succeeded', instanceId: null }),
   );
   await admin`vacuum analyze jobs`;
 }
 
 export async function removeFinished(admin: Sql): Promise<void> {
-  await admin`delete from jobs where job_id like 'done%'`;
+  await admin`delete from jobs where job_id like '0000000000%'`;
   await admin`vacuum full analyze jobs`;
 }
 
@@ -70,11 +70,11 @@ async function insertJobs(
   count: number,
   job: { state: string; instanceId: string | null },
 ) {
-  await admin`insert into batches (batch_id, user_id) values ('bench', ${owner}) on conflict do nothing`;
-  await admin`insert into media (media_id, user_id, object_key, name) values ('bench', ${owner}, 'bench', 'bench') on conflict do nothing`;
+  await admin`insert into batches (batch_id, user_id) values (${owner}, ${owner}) on conflict do nothing`;
+  await admin`insert into media (media_id, user_id, object_key, name) values (${owner}, ${owner}, 'bench', 'bench') on conflict do nothing`;
   await admin`
     insert into jobs (job_id, user_id, batch_id, media_id, state, analyses, instance_id, queued_at, finished_at, settled_at)
-    select ${prefix} || n, ${owner}, 'bench', 'bench', ${job.state}, '{metadata}', ${job.instanceId}, now(),
+    select ${prefix} || lpad(n::text, 16, '0'), ${owner}, ${owner}, ${owner}, ${job.state}, '{metadata}', ${job.instanceId}, now(),
       case when ${job.state} = 'succeeded' then now() end, case when ${job.state} = 'succeeded' then now() end
     from generate_series(1, ${count}::integer) n`;
   await admin`
