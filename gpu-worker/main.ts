@@ -25,8 +25,9 @@ const version = `${packageJson.name} ${packageJson.version}`;
 /** Aborted when the worker must end now; its reason says why. */
 const life = new AbortController();
 const end = (why: string) => life.abort(new Error(why));
-process.on('SIGTERM', () => end('was told to end'));
-process.on('SIGINT', () => end('was told to end'));
+const told = 'was told to end';
+process.on('SIGTERM', () => end(told));
+process.on('SIGINT', () => end(told));
 
 const server = openServer(environment.databaseUrl, life.signal);
 const bell = openBell(environment.mqttUrl, environment.instanceId);
@@ -111,7 +112,7 @@ try {
 const why = (life.signal.reason as Error).message;
 console.log(`the worker ends: it ${why}`);
 // The server's pool no longer retries, since life is over: one try, and it need not succeed.
-await Promise.race([server.leave(why), sleep(1000)]).catch(() => {});
+await Promise.race([server.leave(why, why !== told), sleep(1000)]).catch(() => {});
 bell.ring('idle');
 await bell.close();
 process.exit(0);

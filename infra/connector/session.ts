@@ -39,8 +39,11 @@ const STABLE_AFTER_MS = 10_000;
  * reads no further packet before it is called: keeping it until a function has answered would hold up all
  * other messages and the pings. Called with an error it sends no PUBACK and goes on
  * (lib/handlers/publish.js), so it is called with one at once, and the four bytes of the PUBACK (MQTT 3.1.1
- * section 3.4) are written later to the very connection on which the message came. The packet identifier
- * means nothing on any other connection.
+ * section 3.4) are written when the time has come.
+ *
+ * After a reconnect the broker sends what was not acknowledged once more, under the same packet identifiers.
+ * What is still being worked on here is then not handed on again, it only takes the new connection for its
+ * acknowledgement; what was finished in between is acknowledged at once.
  */
 export class Session {
   readonly #options: SessionOptions;
@@ -133,7 +136,7 @@ export class Session {
   #watchConnection(): void {
     const { log, clientId } = this.#options;
     const client = this.#client;
-    let connectedAtMs: number | undefined;
+    let stable: NodeJS.Timeout | undefined;
     let reported = false;
     // Not on 'connect', which MQTT.js emits only after the first messages may have come.
     client.on('packetreceive', (packet) => {
@@ -142,7 +145,9 @@ export class Session {
       if (packet.cmd === 'connack' && !packet.sessionPresent) this.#unacknowledged.clear();
     });
     client.on('connect', () => {
-      connectedAtMs = performance.now();
+      stable = setTimeout(() => {
+        client.options.reconnectPeriod = FIRST_RECONNECT_MS;
+      }, STABLE_AFTER_MS);
       if (reported) log(`${clientId}: connected to the MQTT broker`);
       reported = false;
       void this.#subscribe();
@@ -152,38 +157,40 @@ export class Session {
       reported = true;
     });
     client.on('close', () => {
-      const lastedMs = connectedAtMs === undefined ? 0 : performance.now() - connectedAtMs;
-      if (connectedAtMs !== undefined && !client.disconnecting && !reported) {
+      clearTimeout(stable);
+      if (stable !== undefined && !client.disconnecting && !reported) {
         log(`${clientId}: lost the MQTT broker, reconnecting`);
         reported = true;
       }
-      connectedAtMs = undefined;
+      stable = undefined;
       // MQTT.js has set its timer for this attempt already; this is the delay of the next one.
       const periodMs = client.options.reconnectPeriod ?? FIRST_RECONNECT_MS;
-      client.options.reconnectPeriod =
-        lastedMs >= STABLE_AFTER_MS ? FIRST_RECONNECT_MS : Math.min(periodMs * 2, MAX_RECONNECT_MS);
+      client.options.reconnectPeriod = Math.min(periodMs * 2, MAX_RECONNECT_MS);
     });
   }
 
   async #subscribe(): Promise<void> {
-    const { log, clientId } = this.#options;
-    const obsolete = [...this.#obsoleteTopics];
-    try {
-      if (obsolete.length > 0) await this.#client.unsubscribeAsync(obsolete);
-      for (const topic of obsolete) this.#obsoleteTopics.delete(topic);
-    } catch {
-      return; // the connection broke: the next one does it
-    }
     // One by one, for MQTT.js refuses a whole list for one malformed filter.
-    const answers = [...this.#topics].map(async (topic) => {
-      try {
-        await this.#client.subscribeAsync(topic, { qos: 1 });
-      } catch (error) {
-        if (!this.#client.connected) return false;
-        log(`${clientId}: cannot subscribe to ${JSON.stringify(topic)}: ${String(error)}`);
-      }
-      return true;
+    const dropped = [...this.#obsoleteTopics].map(async (topic) => {
+      const answered = await this.#answered('unsubscribe from', topic, this.#client.unsubscribeAsync(topic));
+      if (answered) this.#obsoleteTopics.delete(topic);
     });
-    if ((await Promise.all(answers)).every((answered) => answered)) this.#markSubscribed();
+    const added = [...this.#topics].map((topic) =>
+      this.#answered('subscribe to', topic, this.#client.subscribeAsync(topic, { qos: 1 })),
+    );
+    await Promise.all(dropped);
+    if ((await Promise.all(added)).every((answered) => answered)) this.#markSubscribed();
+  }
+
+  /** Whether an answer came, if only a refusal; without one the next connection asks again. */
+  async #answered(what: string, topic: string, answer: Promise<unknown>): Promise<boolean> {
+    const { log, clientId } = this.#options;
+    try {
+      await answer;
+    } catch (error) {
+      if (!this.#client.connected) return false;
+      log(`${clientId}: cannot ${what} ${JSON.stringify(topic)}: ${String(error)}`);
+    }
+    return true;
   }
 }

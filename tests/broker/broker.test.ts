@@ -102,6 +102,20 @@ describe('embedded broker', () => {
     await closed;
   });
 
+  it('closes although a login is just being checked', async () => {
+    const { port } = new URL(broker.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    // CONNECT with the client id "x", the username "functions" and the password "wrong"
+    const connectBody = '\0\x04MQTT\x04\xc2\0\x3c\0\x01x\0\x09functions\0\x05wrong';
+    socket.write(Buffer.from(`\x10${String.fromCharCode(connectBody.length)}${connectBody}`, 'latin1'));
+    await new Promise<void>((resolve) => socket.once('ready', () => resolve()));
+    await broker.stop();
+    await ended;
+    broker = await startEmbedded(dir);
+  });
+
   it('passes bodies up to the limit in any split', async () => {
     const connector = await connectAs(broker.url, 'connector', 'connector-secret');
     const received = collect(connector);

@@ -16,6 +16,9 @@ describe.runIf(mosquittoIsInstalled)('connector on Mosquitto', () => {
   afterEach(() => stand.close());
   const bodiesFor = (functionName: string) =>
     stand.gateway.invocations.filter((call) => call.functionName === functionName).map((call) => call.body);
+  async function heard(body: string): Promise<void> {
+    while (!bodiesFor('f').includes(body)) await stand.gateway.invocation('f', bodiesFor('f').length);
+  }
 
   it('acknowledges out of order and after a reconnect', async () => {
     stand = await Stand.open({ f: { topic: 'aima/#' } }, startMosquitto);
@@ -24,22 +27,25 @@ describe.runIf(mosquittoIsInstalled)('connector on Mosquitto', () => {
     const bodies = Array.from({ length: 100 }, (_, index) => String(index));
     await stand.publish('aima/x', 'slow', ...bodies);
     const slow = await stand.gateway.invocation('f', 0);
-    await stand.gateway.invocation('f', 100);
+    await heard('99');
     const intruder = await connectAs(stand.broker.url, 'connector', 'connector-secret', {
       clientId: 'aima-connector-f',
       clean: false,
     });
     await intruder.endAsync(true);
     await stand.publish('aima/x', 'marker');
-    await stand.gateway.invocation('f', 101);
+    await heard('marker');
     slow.answer(200);
     await stand.publish('aima/x', 'after');
-    await stand.gateway.invocation('f', 102);
+    await heard('after');
     await stand.stopConnector(connector);
     await stand.startConnector();
     await stand.publish('aima/x', 'last');
-    await stand.gateway.invocation('f', 103);
-    expect(bodiesFor('f').toSorted()).toEqual(['slow', ...bodies, 'marker', 'after', 'last'].toSorted());
+    await heard('last');
+    // An acknowledgement that was on its way when the connection broke is lost and its event comes again, so
+    // others may be there twice; the slow one was acknowledged on the new connection.
+    expect(new Set(bodiesFor('f'))).toEqual(new Set(['slow', ...bodies, 'marker', 'after', 'last']));
+    expect(bodiesFor('f').filter((body) => body === 'slow')).toHaveLength(1);
   });
 
   it('gets again what was not accepted', async () => {

@@ -186,13 +186,42 @@ describe('a worker', () => {
     await assignJob(sql, begun, instanceId);
     await assignJob(sql, waiting, instanceId);
     expect((await server.claim())!.jobId).toBe(begun);
-    await server.leave('shut down');
+    await server.leave('failed', true);
     expect(await jobRow(begun)).toMatchObject({ state: 'failed', errorCode: 'worker_lost' });
     expect(await jobRow(waiting)).toMatchObject({ state: 'queued', attempt: 0 });
     const [instance] = await sql`select state, reason from instances where instance_id = ${instanceId}`;
     expect(instance).toEqual({ state: 'terminating', reason: 'worker_left' });
     await expect(server.heartbeat()).rejects.toThrow(LeaseOver);
   });
+});
+
+it('a job whose instances die before they begin it waits longer each time, and fails after five', async () => {
+  const jobId = await insertJob(sql);
+  const pauses: number[] = [];
+  for (let n = 1; n <= 5; n++) {
+    const instanceId = await insertInstance(sql);
+    await assignJob(sql, jobId, instanceId);
+    await sql`select release_jobs(${instanceId}, 'The instance did not boot in time.', true)`;
+    const job = await jobRow(jobId);
+    expect(job).toMatchObject({ state: n < 5 ? 'queued' : 'failed', attempt: 0, failedStarts: n });
+    pauses.push(Math.round((job.notBeforeAt.getTime() - Date.now()) / 5000));
+  }
+  expect(pauses).toEqual([1, 2, 4, 8, 16]);
+  expect(await jobRow(jobId)).toMatchObject({
+    errorCode: 'worker_lost',
+    errorDetail: 'The instance did not boot in time.',
+  });
+});
+
+it('a job whose instance somebody ended has lost no attempt', async () => {
+  const jobId = await insertJob(sql, { maxAttempts: 1 });
+  for (let n = 1; n <= 3; n++) {
+    const { instanceId, server } = await worker();
+    await assignJob(sql, jobId, instanceId);
+    expect((await server.claim())!.attempt).toBe(n);
+    await server.leave('was told to end', false);
+    expect(await jobRow(jobId)).toMatchObject({ state: 'queued', notBeforeAt: null });
+  }
 });
 
 describe('the login of a worker', () => {
@@ -205,7 +234,7 @@ describe('the login of a worker', () => {
       login`select * from public.job_access`,
       login`insert into public.events (type) values ('x')`,
       login`select public.open_worker_login('x', 'y', now())`,
-      login`select public.release_jobs('x', 'y')`,
+      login`select public.release_jobs('x', 'y', true)`,
       login`select nextval('public.fences')`,
       login`select worker.own_job(1, 'x')`,
       login`create table public.mine (x int)`,

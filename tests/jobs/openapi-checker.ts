@@ -23,14 +23,7 @@ export type CheckAnswer = (method: string, path: string, answer: CheckedAnswer) 
 
 export async function openApiChecker(): Promise<CheckAnswer> {
   const document = (await apiDocument('http://127.0.0.1:8080')) as unknown as ApiDocument;
-  const compiled = new Map<object, ValidateFunction>();
-  const validatorOf = (schema: object): ValidateFunction => {
-    const known = compiled.get(schema);
-    if (known) return known;
-    const made = compileSchema(document, schema);
-    compiled.set(schema, made);
-    return made;
-  };
+  const compile = schemaCompiler(document);
 
   return (method, path, { status, headers, body }) => {
     const where = `${method} ${path} → ${status}`;
@@ -47,16 +40,25 @@ export async function openApiChecker(): Promise<CheckAnswer> {
     const media = documented.content[type];
     if (!media) throw new Error(`${where}: ${type} is not among ${Object.keys(documented.content)}`);
     if (!media.schema) return;
-    const validate = validatorOf(media.schema);
+    const validate = compile(media.schema);
     if (!validate(body)) throw new Error(`${where}: ${JSON.stringify(validate.errors, null, 1)}`);
   };
 }
 
-/** A schema of the document with all components beside it, so that its references resolve. */
-export function compileSchema(document: ApiDocument, schema: object): ValidateFunction {
-  const text = JSON.stringify({ ...schema, $defs: document.components.schemas });
+/** Compiles schemas of the document, each once, so that references into its components resolve. */
+export function schemaCompiler({ components }: ApiDocument): (schema: object) => ValidateFunction {
   const ajv = new Ajv2020({ strict: true, validateFormats: false });
-  return ajv.compile(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')));
+  const linked = (value: object) =>
+    JSON.parse(
+      JSON.stringify(value).replaceAll('#/components/schemas/', 'https://components.invalid/#/$defs/'),
+    );
+  ajv.addSchema({ $id: 'https://components.invalid/', $defs: linked(components.schemas) });
+  const compiled = new Map<object, ValidateFunction>();
+  return (schema) => {
+    const validate = compiled.get(schema) ?? ajv.compile(linked(schema));
+    compiled.set(schema, validate);
+    return validate;
+  };
 }
 
 function operationOf({ paths }: ApiDocument, method: string, path: string): Operation | undefined {

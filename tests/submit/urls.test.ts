@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type AddressRules, isPublic } from '../../functions/core/intake/addresses.ts';
 import { fetchStep } from '../../functions/core/intake/fetch.ts';
 import { send } from '../../functions/core/intake/request.ts';
+import { openBucket } from '../../functions/core/storage/bucket.ts';
 import { sweepUploads } from '../../functions/core/submit/sweep.ts';
 import * as media from './media-files.ts';
 import { type Intake, jobIn, startIntake } from './start-intake.ts';
@@ -290,6 +291,65 @@ describe('a large medium', () => {
     await Promise.all(Array.from({ length: 5 }, () => fetchStep(intake.core, jobId)));
     await jobIn(intake.core, jobId, 'queued');
     expect(requests).toHaveLength(1);
+  });
+
+  test('among many does not take all the places: two at a time, each in its turn', async () => {
+    const sound = await media.wav();
+    let [now, most] = [0, 0];
+    answer = async (_, response) => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      now -= 1;
+      response.writeHead(200).end(sound);
+    };
+    const files = Array.from({ length: 12 }, (_, i) => ({ url: `${address}/${i}.wav` }));
+    const { body } = await intake.call('/', { files });
+    for (const job of body.jobs) await jobIn(intake.core, job.jobId, 'queued');
+    expect(most).toBe(2);
+    expect(requests).toHaveLength(12);
+  });
+
+  test('that was stored by a step that died before it could say so is not fetched again', async () => {
+    intake.losesEvents = true;
+    answer = serve(await media.wav());
+    const jobId = await submitUrl('/a.wav');
+    const { objectKey } = await mediumOf(jobId);
+    await intake.core.bucket.write(objectKey, await media.wav(), 'audio/wav');
+    await intake.core.sql`update media set looks = 1 where object_key = ${objectKey}`;
+    await fetchStep(intake.core, jobId);
+    await jobIn(intake.core, jobId, 'queued');
+    expect(requests).toHaveLength(0);
+  });
+
+  test('whose parts the object store has dropped is begun again', async () => {
+    intake.losesEvents = true;
+    const file = await large();
+    answer = serve(file, { pauseMs: 1 });
+    const jobId = await submitUrl('/large.wav');
+    await fetchStep(intake.core, jobId, 0);
+    const { objectKey, uploadId } = await mediumOf(jobId);
+    await intake.core.bucket.abortMultipart(objectKey, uploadId!);
+    for (let i = 0; i < 2; i++) {
+      await fetchStep(intake.core, jobId);
+      await intake.core.sql`update media set next_look_at = now() where next_look_at is not null`;
+    }
+    expect((await jobIn(intake.core, jobId, 'queued')).sizeBytes).toBe(file.length);
+    expect((await contentOf(jobId, file.length)).equals(file)).toBe(true);
+  });
+
+  test('waits while our own object store is away, and is not blamed for it', async () => {
+    intake.losesEvents = true;
+    answer = serve(await media.wav());
+    const jobId = await submitUrl('/a.wav');
+    const { bucket, config } = intake.core;
+    const away = openBucket({ ...config, AIMA_S3_ENDPOINT: 'http://127.0.0.1:1' });
+    for (let i = 0; i < 7; i++) {
+      await fetchStep({ ...intake.core, bucket: { ...bucket, write: away.write } }, jobId);
+      await intake.core.sql`update media set next_look_at = now() where next_look_at is not null`;
+    }
+    await jobIn(intake.core, jobId, 'awaiting_upload');
+    await fetchStep(intake.core, jobId);
+    await jobIn(intake.core, jobId, 'queued');
   });
 
   test('is not fetched further once its job is canceled', async () => {

@@ -95,7 +95,7 @@ describe('a film with two people in two shots each', () => {
     expect(personRows(resumed).map((person) => person.trackIds)).toEqual(
       personRows(analysis).map((person) => person.trackIds),
     );
-  });
+  }, 180_000);
 });
 
 test('a photograph gives each face once and its persons at 0', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -169,6 +169,17 @@ test('leaves it to npm where a login is needed that only npm knows', async () =>
   await fetchMissing([model], { dir });
 
   expect(await fetched('words.txt')).toEqual(kept['words.txt']);
+});
+
+test('removes what a process killed long ago left, not what one may be working on', async () => {
+  await Promise.all(
+    ['.fetching-old', '.fetching-new'].map((name) => mkdir(path.join(dir, name), { recursive: true })),
+  );
+  const longAgo = new Date(Date.now() - 25 * 3600 * 1000);
+  await utimes(path.join(dir, '.fetching-old'), longAgo, longAgo);
+  await fetchMissing([model], { dir });
+
+  expect((await readdir(dir)).sort()).toEqual(['.fetching-new', path.basename(modelFolder(dir, model))]);
 });
 
 test('two processes at once both succeed', async () => {

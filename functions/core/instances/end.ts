@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Core } from '../core.ts';
-import type { Sql, Tx } from '../database.ts';
+import type { Tx } from '../database.ts';
 import { price } from '../planner/estimate.ts';
 import type { Provider } from '../providers/provider.ts';
 import { closeLogins } from './credentials.ts';
@@ -19,10 +19,12 @@ const readsToBeGone = 2;
 /** First again at once, then slower, but never slower than this. */
 const longestPauseSeconds = 60;
 
+/** Reasons that count against the jobs it had: nobody ended it, so it may have been they. */
+const deaths = ['boot_timeout', 'lost_contact', 'vanished', 'never_appeared', 'deadline'];
+
 /** Puts an instance's jobs back to the queue, or fails those whose last attempt this was. */
-export async function releaseJobs(tx: Tx | Sql, instanceId: string, detail: string): Promise<string[]> {
-  const rows = await tx<{ jobId: string }[]>`select release_jobs(${instanceId}, ${detail}) as job_id`;
-  return rows.map((row) => row.jobId);
+export async function releaseJobs(tx: Tx, instanceId: string, detail: string, died: boolean): Promise<void> {
+  await tx`select release_jobs(${instanceId}, ${detail}, ${died})`;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function startEnding(
       where instance_id = ${instanceId} and state in ('requested', 'in_doubt', 'booting', 'ready')
       returning instance_id`;
     if (!row) return false;
-    await releaseJobs(tx, instanceId, detail);
+    await releaseJobs(tx, instanceId, detail, deaths.includes(reason));
     return true;
   });
   if (began) core.publisher.instanceDrained(instanceId);

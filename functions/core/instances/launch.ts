@@ -63,7 +63,7 @@ async function recordRefusal(
   { why, detail }: Extract<CreateOutcome, { kind: 'refused' }>,
 ): Promise<void> {
   await core.sql.begin(async (tx) => {
-    await releaseJobs(tx, lease.instanceId, `${lease.provider}: ${detail}`);
+    await releaseJobs(tx, lease.instanceId, `${lease.provider}: ${detail}`, false);
     await tx`
       update instances set state = 'terminated', reason = ${why}
       where instance_id = ${lease.instanceId} and state = 'requested'`;

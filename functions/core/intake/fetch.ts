@@ -3,8 +3,9 @@
  *
  * A function answers within seconds and may not go on after its answer, so a fetch is a chain of
  * steps of some twenty seconds. Each goes on where the last one ended, by a range request, and
- * fills parts of one multipart upload; how far it has come is in Postgres. A step that has more to
- * do rings for the next one; when that bell is lost or the step dies, the sweep finds it.
+ * fills parts of one multipart upload; how far it has come is in Postgres. The end of a step rings
+ * for whichever step has been due for longest; when that bell is lost or the step dies, the sweep
+ * finds it.
  *
  * `next_look_at` is when the next step is due: taking a step moves it behind the longest a step may
  * last, so that two never run side by side. `looks` counts steps and fences what they write.
@@ -19,6 +20,8 @@ const defaultStepMs = 20_000;
 const leaseSeconds = 60;
 /** Steps in a row that brought nothing. */
 const mostFailures = 5;
+/** Our own object store is away: no fault of the address. */
+const storagePauseSeconds = 30;
 
 interface Step {
   jobId: string;
@@ -31,10 +34,30 @@ interface Step {
   looks: number;
 }
 
-/** One step for the medium of a job. Nothing happens where none is due, or another is under way. */
+/** Steps of this process at the same time: each holds a part in memory, and uploads shall not wait behind them. */
+const mostAtOnce = 2;
+let running = 0;
+
+/**
+ * One step for the medium of a job. Nothing happens where none is due, where another is under way,
+ * or where this process has enough to do: then the end of what it does rings again.
+ */
 export async function fetchStep(core: Core, jobId: string, stepMs = defaultStepMs): Promise<void> {
-  const step = await takeStep(core, jobId);
-  if (!step) return;
+  if (running >= mostAtOnce) return;
+  running += 1;
+  try {
+    const step = await takeStep(core, jobId);
+    if (step) await carryOut(core, step, stepMs);
+    else return;
+  } finally {
+    running -= 1;
+  }
+  await ringForNext(core);
+}
+
+async function carryOut(core: Core, step: Step, stepMs: number): Promise<void> {
+  // An earlier step may have ended between the last byte and telling of it.
+  if (step.looks > 1 && (await mediaArrived(core, { key: step.objectKey })) !== 'missing') return;
   const state: FetchState = step.fetchState ?? { parts: [], offset: 0, validator: null, failures: 0 };
   const before = state.offset;
   const transfer = new Transfer(core, step, state);
@@ -44,6 +67,9 @@ export async function fetchStep(core: Core, jobId: string, stepMs = defaultStepM
     if (isWhole) await mediaArrived(core, { key: step.objectKey });
     else await putOff(core, step, transfer.uploadId, state, 0);
   } catch (error) {
+    if (error instanceof AimaError && error.code === 'storage_unavailable') {
+      return putOff(core, step, transfer.uploadId, state, storagePauseSeconds);
+    }
     if (error instanceof AimaError) return giveUp(core, step, transfer.uploadId, error);
     state.failures = state.offset > before ? 0 : state.failures + 1;
     if (state.failures >= mostFailures) {
@@ -51,6 +77,14 @@ export async function fetchStep(core: Core, jobId: string, stepMs = defaultStepM
     }
     await putOff(core, step, transfer.uploadId, state, 2 ** state.failures);
   }
+}
+
+async function ringForNext({ sql, publisher }: Core): Promise<void> {
+  const [next] = await sql<{ jobId: string }[]>`
+    select j.job_id from media m join jobs j using (media_id)
+    where m.next_look_at <= now() and m.source_url is not null and j.state = 'awaiting_upload'
+    order by m.next_look_at limit 1`;
+  if (next) publisher.mediaRequested([next.jobId]);
 }
 
 async function takeStep({ sql }: Core, jobId: string): Promise<Step | null> {
@@ -64,11 +98,10 @@ async function takeStep({ sql }: Core, jobId: string): Promise<Step | null> {
 }
 
 async function putOff(core: Core, step: Step, uploadId: string | null, state: FetchState, seconds: number) {
-  const kept = await core.sql`
+  await core.sql`
     update media set upload_id = ${uploadId}, fetch_state = ${core.sql.json(state as never)},
       next_look_at = now() + make_interval(secs => ${seconds})
     where media_id = ${step.mediaId} and looks = ${step.looks} and deleted_at is null`;
-  if (kept.count > 0 && seconds === 0) core.publisher.mediaRequested([step.jobId]);
 }
 
 async function giveUp(

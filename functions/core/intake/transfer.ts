@@ -107,11 +107,26 @@ export class Transfer {
   async #savePart(body: Buffer): Promise<void> {
     const { bucket } = this.#core;
     const { objectKey, contentType } = this.#step;
-    this.uploadId ??= await bucket.startMultipart(objectKey, contentType ?? 'application/octet-stream');
     const part = this.#state.parts.length + 1;
-    const etag = await bucket.writePart(objectKey, this.uploadId, part, body);
+    const etag = await this.#store(async () => {
+      this.uploadId ??= await bucket.startMultipart(objectKey, contentType ?? 'application/octet-stream');
+      return bucket.writePart(objectKey, this.uploadId, part, body);
+    });
     this.#state.parts.push({ part, etag });
     this.#state.offset += body.length;
+  }
+
+  /** Tells a failure of our object store from one of the address. An upload that it has dropped is begun again. */
+  async #store<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if ((cause as { code?: string }).code === 'NoSuchUpload') {
+        this.#forget();
+        throw new Error('The object store has dropped the parts.', { cause });
+      }
+      throw new AimaError('storage_unavailable', 'The object store does not take the file.', { cause });
+    }
   }
 
   /** Only what can be asked for from the middle can be fetched in several steps. */
@@ -126,14 +141,22 @@ export class Transfer {
   async #finish(rest: Buffer): Promise<void> {
     const { bucket } = this.#core;
     const { objectKey, contentType } = this.#step;
-    if (this.uploadId === null)
-      return bucket.write(objectKey, rest, contentType ?? 'application/octet-stream', rest.length);
+    const { uploadId } = this;
+    if (uploadId === null) {
+      const type = contentType ?? 'application/octet-stream';
+      return this.#store(() => bucket.write(objectKey, rest, type, rest.length));
+    }
     if (rest.length > 0) await this.#savePart(rest);
-    await bucket.finishMultipart(objectKey, this.uploadId, this.#state.parts);
+    await this.#store(() => bucket.finishMultipart(objectKey, uploadId, this.#state.parts));
   }
 
   async #startOver(): Promise<void> {
-    if (this.uploadId) await this.#core.bucket.abortMultipart(this.#step.objectKey, this.uploadId);
+    const { uploadId } = this;
+    if (uploadId) await this.#store(() => this.#core.bucket.abortMultipart(this.#step.objectKey, uploadId));
+    this.#forget();
+  }
+
+  #forget(): void {
     this.uploadId = null;
     Object.assign(this.#state, { parts: [], offset: 0, validator: null });
   }

@@ -78,22 +78,34 @@ function lookedAtMost({ name, limit }: JobFilter): number {
 
 function newestJobs(sql: Sql, userId: string, filter: JobFilter) {
   const { batchId, states } = filter;
-  const newest = sql`${within(sql, filter)} order by job_id desc limit ${lookedAtMost(filter)}`;
+  const { lowest, highest } = idRange(filter);
+  const most = lookedAtMost(filter);
+  const made = madeWithin(sql, filter);
   if (batchId !== undefined) {
-    // OFFSET 0 keeps the planner from walking through all jobs of the user to find these few in order.
+    // OFFSET 0: these few are found first and put in order then.
     return sql`
       select ${columns(sql)} from (select * from jobs where batch_id = ${batchId} offset 0) j
-      where user_id = ${userId} ${states ? sql`and state = any (${[...states]})` : sql``} ${newest}`;
+      where user_id = ${userId} and job_id >= ${lowest} and job_id < ${highest} ${made}
+        ${states ? sql`and state = any (${[...states]})` : sql``}
+      order by job_id desc limit ${most}`;
   }
-  if (states === undefined)
-    return sql`select ${columns(sql)} from jobs j where user_id = ${userId} ${newest}`;
-  // Each state by itself: only so are its jobs in order in the index.
+  // Ranges of whole index entries, although user and state are the same at both ends: with `=` the
+  // planner may prefer to walk through the primary key, past a million jobs in other states.
+  if (states === undefined) {
+    return sql`
+      select ${columns(sql)} from jobs j
+      where (user_id, job_id) >= (${userId}, ${lowest}) and (user_id, job_id) < (${userId}, ${highest}) ${made}
+      order by user_id desc, job_id desc limit ${most}`;
+  }
   return sql`
     select j.* from unnest(${[...states]}::text[]) as wanted (state)
     cross join lateral (
-      select ${columns(sql)} from jobs j where user_id = ${userId} and j.state = wanted.state ${newest}
+      select ${columns(sql)} from jobs j
+      where (user_id, j.state, job_id) >= (${userId}, wanted.state, ${lowest})
+        and (user_id, j.state, job_id) < (${userId}, wanted.state, ${highest}) ${made}
+      order by user_id desc, j.state desc, job_id desc limit ${most}
     ) j
-    order by job_id desc limit ${lookedAtMost(filter)}`;
+    order by job_id desc limit ${most}`;
 }
 
 function columns(sql: Sql) {
@@ -101,13 +113,18 @@ function columns(sql: Sql) {
     created_at, started_at, finished_at`;
 }
 
-function within(sql: Sql, { before, createdAfter, createdBefore }: JobFilter) {
-  const lowest = createdAfter && lowestId(createdAfter.getTime() - clocksDifferMs);
-  const highest = createdBefore && lowestId(createdBefore.getTime() + clocksDifferMs);
+/** Ids from `lowest` on and below `highest`. */
+function idRange({ before, createdAfter, createdBefore }: JobFilter): { lowest: string; highest: string } {
+  const lowest = createdAfter ? lowestId(createdAfter.getTime() - clocksDifferMs) : '';
+  const ends = ['~', ...(before === undefined ? [] : [before])];
+  if (createdBefore) ends.push(lowestId(createdBefore.getTime() + clocksDifferMs));
+  return { lowest, highest: ends.reduce((a, b) => (a < b ? a : b)) };
+}
+
+function madeWithin(sql: Sql, { createdAfter, createdBefore }: JobFilter) {
   return sql`
-    ${before === undefined ? sql`` : sql`and job_id < ${before}`}
-    ${createdAfter ? sql`and job_id >= ${lowest!} and created_at >= ${createdAfter}` : sql``}
-    ${createdBefore ? sql`and job_id < ${highest!} and created_at < ${createdBefore}` : sql``}`;
+    ${createdAfter ? sql`and created_at >= ${createdAfter}` : sql``}
+    ${createdBefore ? sql`and created_at < ${createdBefore}` : sql``}`;
 }
 
 /** Ids made at that time or later are not below it. */

@@ -18,26 +18,44 @@ const flag = '--label=';
 /** How long a worker may take to leave by itself before it is killed. */
 const graceMs = 1500;
 
+interface LocalWorker {
+  pid: number;
+  label: string;
+}
+
+/** Every worker process of the installation with this prefix, whoever started it. */
+async function localWorkers(labelPrefix: string): Promise<LocalWorker[]> {
+  return (await listProcesses()).flatMap(({ pid, args }) => {
+    const label = args.find((arg) => arg.startsWith(flag))?.slice(flag.length);
+    return label?.startsWith(labelPrefix) && args.includes(program) ? [{ pid, label }] : [];
+  });
+}
+
+/** Lets a worker leave by itself, which gives its jobs back at once, and kills it when it does not. */
+async function endWorker({ pid, label }: LocalWorker): Promise<void> {
+  signal(pid, 'SIGTERM');
+  for (let waitedMs = 0; waitedMs < graceMs; waitedMs += 25) {
+    await sleep(25);
+    if (!(await localWorkers(label)).length) return;
+  }
+  signal(pid, 'SIGKILL');
+}
+
+/** For when the whole system stops: nobody would be there to give them work. */
+export async function endLocalWorkers(labelPrefix: string): Promise<void> {
+  await Promise.all((await localWorkers(labelPrefix)).map(endWorker));
+}
+
 export function openLocal(options: { dataDir: string; slots: number; labelPrefix: string }): Provider {
   const threads = Math.max(1, Math.floor(availableParallelism() / options.slots));
 
-  /** Every local worker of this installation. */
-  async function processes() {
-    return (await listProcesses()).flatMap(({ pid, args }) => {
-      const label = args.find((arg) => arg.startsWith(flag))?.slice(flag.length);
-      return label?.startsWith(options.labelPrefix) && args.includes(program) ? [{ pid, label }] : [];
-    });
-  }
-
-  async function find(label: string) {
-    return (await processes()).find((one) => one.label === label);
-  }
+  const find = async (label: string) => (await localWorkers(label)).at(0);
 
   return {
     name: 'local',
 
     async offers(): Promise<Offer[]> {
-      const available = Math.max(0, options.slots - (await processes()).length);
+      const available = Math.max(0, options.slots - (await localWorkers(options.labelPrefix)).length);
       return [
         {
           provider: 'local',
@@ -79,7 +97,7 @@ export function openLocal(options: { dataDir: string; slots: number; labelPrefix
     },
 
     async list(): Promise<Machine[]> {
-      return (await processes()).map(({ label }) => ({
+      return (await localWorkers(options.labelPrefix)).map(({ label }) => ({
         providerInstanceId: label,
         label,
         status: 'running',
@@ -92,13 +110,7 @@ export function openLocal(options: { dataDir: string; slots: number; labelPrefix
 
     async terminate(label: string): Promise<void> {
       const found = await find(label);
-      if (!found) return;
-      signal(found.pid, 'SIGTERM');
-      for (let waitedMs = 0; waitedMs < graceMs; waitedMs += 25) {
-        await sleep(25);
-        if (!(await find(label))) return;
-      }
-      signal(found.pid, 'SIGKILL');
+      if (found) await endWorker(found);
     },
   };
 }

@@ -13,8 +13,8 @@ const PIXEL_THRESHOLD = 0.3;
 const BOX_THRESHOLD = 0.6;
 const UNCLIP_RATIO = 1.5;
 const LEAST_SIDE = 3;
-/** As PaddleOCR's `max_candidates`: also keeps a hostile picture from taking for ever. */
-const MOST_REGIONS = 1_000;
+/** A dense page has some 100 lines. Keeps a hostile picture from taking for ever. */
+const MOST_REGIONS = 500;
 
 export interface ProbabilityMap {
   width: number;

@@ -70,7 +70,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (client.clean) client.emptyOutgoingQueue(() => undefined);
   });
 
+  const connections = new Set<Duplex>();
   const accept = (connection: Duplex): void => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
     aedes.handle(limitPacketSize(connection, MAX_PACKET_BYTES));
   };
   const tcp = createServer({ noDelay: true, keepAlive: true }, accept);
@@ -80,9 +83,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const port = await listenTcp(tcp, options.host, options.port);
     ws = await listenWebSocket(options.host, options.wsPort, MAX_PACKET_BYTES);
     ws.on('connection', (socket) => accept(createWebSocketStream(socket)));
-    return { port, wsPort: portOf(ws), close: () => closeAll(aedes, tcp, ws) };
+    return { port, wsPort: portOf(ws), close: () => closeAll(aedes, tcp, ws, connections) };
   } catch (error) {
-    await closeAll(aedes, tcp, ws);
+    await closeAll(aedes, tcp, ws, connections);
     throw error;
   }
 }
@@ -162,9 +165,16 @@ function portOf(server: Pick<Server, 'address'>): number {
   return address.port;
 }
 
-async function closeAll(aedes: Aedes, tcp: Server, ws: WebSocketServer | undefined): Promise<void> {
+async function closeAll(
+  aedes: Aedes,
+  tcp: Server,
+  ws: WebSocketServer | undefined,
+  connections: ReadonlySet<Duplex>,
+): Promise<void> {
   const closed = [new Promise<void>((resolve) => tcp.close(() => resolve()))];
   if (ws !== undefined) closed.push(closeWebSocketServer(ws));
   await new Promise<void>((resolve) => aedes.close(resolve));
+  // aedes leaves those open whose login it was just checking, and the servers would wait for them for ever.
+  for (const connection of connections) connection.destroy();
   await Promise.all(closed);
 }

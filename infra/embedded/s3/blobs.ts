@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { coalesce } from './coalesce.ts';
 import { syncFolder } from './journal.ts';
@@ -54,13 +54,13 @@ export class Blobs {
         sizeBytes += chunk.length;
         if (batchBytes < WRITE_BYTES) continue;
         await writing; // one write runs while the next batch is received
-        writing = file.appendFile(Buffer.concat(batch));
+        writing = writeAll(file, batch);
         writing.catch(() => {}); // reported by the await that follows
         batch = [];
         batchBytes = 0;
       }
       await writing;
-      if (batchBytes > 0) await file.appendFile(Buffer.concat(batch));
+      await writeAll(file, batch);
       await file.datasync();
       await file.close();
       await this.#syncNames();
@@ -129,4 +129,12 @@ export class Blobs {
   #path(id: string): string {
     return join(this.#folder, id);
   }
+}
+
+/** Appends without joining the pieces first, which would make as much garbage as there are bytes. */
+async function writeAll(file: FileHandle, batch: Buffer[]): Promise<void> {
+  if (batch.length === 0) return;
+  const sizeBytes = batch.reduce((sum, piece) => sum + piece.length, 0);
+  const { bytesWritten } = await file.writev(batch);
+  if (bytesWritten < sizeBytes) await file.appendFile(Buffer.concat(batch).subarray(bytesWritten));
 }

@@ -2,6 +2,8 @@
 
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { labelPrefix } from '../../../functions/core/instances/label.ts';
+import { endLocalWorkers } from '../../../functions/core/providers/local.ts';
 import { choosePorts, type Ports } from '../ports.ts';
 import { startPostgres, stopOrphan } from '../postgres/start.ts';
 import { ensureSecrets, type Secrets } from '../secrets.ts';
@@ -120,9 +122,29 @@ function embeddedServices({ env, ports, secrets, log }: Parts): Service[] {
     postgresService({ env, ports, secrets, log }),
     nodeService(node('broker', '../broker/main.ts')),
     nodeService({ ...objects, prepare: (signal) => setUp('bucket', env, objects.log, signal) }),
-    nodeService(node('functions', '../gateway/main.ts')),
+    withLocalWorkers(nodeService(node('functions', '../gateway/main.ts')), secrets),
     nodeService(node('connector', '../../connector/main.ts')),
   ];
+}
+
+/**
+ * Workers outlive the functions that started them, but not the system: they are ended when nobody is
+ * left who could start another, and while there still is a database in which they give their jobs back.
+ */
+function withLocalWorkers(functions: Service, secrets: Secrets): Service {
+  return {
+    name: functions.name,
+    async start(signal) {
+      const running = await functions.start(signal);
+      return {
+        ...running,
+        async stop() {
+          await running.stop();
+          await endLocalWorkers(labelPrefix(secrets['owner-id']));
+        },
+      };
+    },
+  };
 }
 
 /** Ready means migrated: a restart after a crash runs the migrations too, which finds nothing to do. */

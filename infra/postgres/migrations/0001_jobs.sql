@@ -75,6 +75,7 @@ create table jobs (
   fence                  bigint not null default 0, -- the fencing number of whoever may write for it
   attempt                smallint not null default 0,
   max_attempts           smallint not null default 3,
+  failed_starts          smallint not null default 0, -- instances in a row that died before they began it
   progress               real not null default 0 check (progress between 0 and 1),
   error_code             text,
   error_detail           text,

@@ -42,23 +42,30 @@ begin
   end if;
 end $$;
 
--- Puts the jobs of an instance back: a job that was begun has used an attempt and fails when it
--- was the last one, a job that was only assigned has used none.
-create function release_jobs(p_instance_id text, p_detail text)
-returns setof text language plpgsql set search_path = public, pg_temp as $$
+-- Puts the jobs of an instance back. Where the instance died of itself (p_died), a job that was begun
+-- has used an attempt and fails when it was the last one: the job may be what killed it. A job that
+-- was only assigned waits longer each time and fails after five, or a worker that cannot start at all
+-- would be rented for it for ever. Where somebody ended the instance, nothing counts against the job.
+create function release_jobs(p_instance_id text, p_detail text, p_died boolean)
+returns setof ulid language plpgsql set search_path = public, pg_temp as $$
 begin
   return query
     with held as (
-      select job_id, state, attempt, max_attempts from jobs where instance_id = p_instance_id for update
+      select job_id, attempt, state = 'running' as begun, failed_starts + (state = 'assigned' and p_died)::integer as starts,
+        p_died and case when state = 'running' then attempt >= max_attempts else failed_starts >= 4 end as over
+      from jobs where instance_id = p_instance_id for update
     ), ended as (
       update attempts a set ended_at = clock_timestamp(), outcome = 'lost', error_code = 'worker_lost', error_detail = p_detail
-      from held h where a.job_id = h.job_id and a.attempt = h.attempt and h.state = 'running' and a.ended_at is null
+      from held h where a.job_id = h.job_id and a.attempt = h.attempt and h.begun and a.ended_at is null
     )
     update jobs j set
       instance_id = null,
-      state = case when h.state = 'running' and h.attempt >= h.max_attempts then 'failed' else 'queued' end,
-      error_code = case when h.state = 'running' and h.attempt >= h.max_attempts then 'worker_lost' end,
-      error_detail = case when h.state = 'running' and h.attempt >= h.max_attempts then p_detail end
+      state = case when h.over then 'failed' else 'queued' end,
+      max_attempts = j.max_attempts + (h.begun and not p_died)::integer,
+      failed_starts = h.starts,
+      not_before_at = case when h.starts > 0 then clock_timestamp() + make_interval(secs => 5 * 2 ^ (h.starts - 1)) end,
+      error_code = case when h.over then 'worker_lost' end,
+      error_detail = case when h.over then p_detail end
     from held h where j.job_id = h.job_id
     returning j.job_id;
 end $$;
@@ -144,7 +151,7 @@ begin
   if length(p_report::text) > 20000 then raise exception 'the report is too long'; end if;
   if lease.fence <> 0 then
     update jobs set state = 'queued', instance_id = null where instance_id = lease.instance_id and state = 'assigned';
-    perform release_jobs(lease.instance_id, 'The worker began anew.');
+    perform release_jobs(lease.instance_id, 'The worker began anew.', true);
   end if;
   update instances set state = 'ready', fence = next_fence, heartbeat_at = clock_timestamp(), worker = p_report
   where instance_id = lease.instance_id;
@@ -175,7 +182,7 @@ begin
     returning * into job;
   end if;
   if job.job_id is null then
-    update jobs j set state = 'running', fence = nextval('fences'), attempt = j.attempt + 1
+    update jobs j set state = 'running', fence = nextval('fences'), attempt = j.attempt + 1, failed_starts = 0
     where j.job_id = (select q.job_id from jobs q where q.instance_id = lease.instance_id and q.state = 'assigned'
                       order by q.priority desc, q.queued_at for update skip locked limit 1)
     returning * into job;
@@ -298,11 +305,11 @@ begin
 end $$;
 
 -- The worker ends of its own accord (nothing to do, shut down, no contact): its lease is to end too.
-create function worker.leave(p_fence bigint, p_reason text)
+create function worker.leave(p_fence bigint, p_reason text, p_died boolean)
 returns void language plpgsql security definer set search_path = public, pg_temp as $$
 declare lease instances := worker.own_lease(p_fence);
 begin
-  perform release_jobs(lease.instance_id, 'The worker left: ' || left(p_reason, 200));
+  perform release_jobs(lease.instance_id, 'The worker left: it ' || left(p_reason, 200) || '.', p_died);
   update instances set state = 'terminating', reason = 'worker_left' where instance_id = lease.instance_id;
 end $$;
 
