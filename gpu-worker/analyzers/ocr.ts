@@ -44,6 +44,7 @@ class OcrSession implements AnalyzerSession {
   /** Of a still picture. */
   #still: TextRow[] = [];
   #found: boolean;
+  #lastFrameMs = 0;
 
   constructor(context: AnalyzerContext, reader: TextReader) {
     this.#context = context;
@@ -55,6 +56,7 @@ class OcrSession implements AnalyzerSession {
 
   async onFrame(frame: Frame): Promise<void> {
     this.#context.signal.throwIfAborted();
+    this.#lastFrameMs = frame.tMs;
     const picture = await thumbnail(frame);
     if (this.#lastRead && !hasChanged(this.#lastRead, picture)) return;
     this.#lastRead = picture;
@@ -71,7 +73,9 @@ class OcrSession implements AnalyzerSession {
 
   async finish(): Promise<Part & { outcome: Outcome }> {
     const { kind, durationMs, language } = this.#context;
-    const part = kind === 'image' ? { toMs: 0, rows: this.#still } : this.#part(durationMs);
+    // Containers round their duration down at times; what is in the last frame is still seen.
+    const endMs = Math.max(durationMs, this.#lastFrameMs + 1);
+    const part = kind === 'image' ? { toMs: 0, rows: this.#still } : this.#part(endMs);
     this.#found ||= part.rows.length > 0;
     const outcome: Outcome = this.#found
       ? { status: 'ok', reason: caveat(language) }

@@ -1,8 +1,8 @@
 import { ListObjectsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Page, pageOf } from '../../infra/embedded/s3/listing.ts';
-import { compareKeys, SortedMap } from '../../infra/embedded/s3/sorted-map.ts';
+import { type Page, pageOf } from '../../infra/embedded/s3/protocol/listing.ts';
+import { compareKeys, SortedMap } from '../../infra/embedded/s3/storage/sorted-map.ts';
 import { awsClient, type Endpoint, minioClient, newBucket, openEndpoint } from './fixture.ts';
 
 let server: Endpoint;

@@ -157,6 +157,15 @@ describe('forms that are refused', () => {
     expect(await exists('post/second')).toBe(false);
   });
 
+  it('nothing behind the file', async () => {
+    const body = new FormData();
+    for (const [name, value] of Object.entries(form('post/behind'))) body.append(name, value);
+    body.append('file', new Blob([new Uint8Array(data)]));
+    body.append('success_action_redirect', 'https://evil.example/');
+    const answer = await fetch(`${server.url}/${bucket}`, { method: 'POST', body, redirect: 'manual' });
+    expect(answer.status).toBe(204);
+  });
+
   it('a body that is no form', async () => {
     const headers = { 'content-type': 'multipart/form-data; boundary=x' };
     for (const body of ['', 'rubbish', '--x\r\ncontent-disposition: form-data; name="file"\r\n\r\ncut']) {

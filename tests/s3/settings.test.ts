@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Client } from 'minio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expiresAt } from '../../infra/embedded/s3/lifecycle.ts';
+import { expiresAt } from '../../infra/embedded/s3/operations/lifecycle.ts';
 import { awsClient, minioClient, newBucket, rawRequest, startOwn } from './fixture.ts';
 import { presigned, signedHeaders } from './sign.ts';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { authenticate } from '../../infra/embedded/s3/authenticate.ts';
-import type { S3Request } from '../../infra/embedded/s3/request.ts';
-import { chunkSignature, signingKey, trailerSignature } from '../../infra/embedded/s3/signature.ts';
+import { authenticate } from '../../infra/embedded/s3/auth/authenticate.ts';
+import { chunkSignature, signingKey, trailerSignature } from '../../infra/embedded/s3/auth/signature.ts';
+import type { S3Request } from '../../infra/embedded/s3/protocol/request.ts';
 
 /** The worked examples of AWS's documentation (Signature Version 4 for S3), with its published example key. */
 

@@ -3,10 +3,10 @@ import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Catalog, type Change, type StoredObject } from '../../infra/embedded/s3/catalog.ts';
-import { coalesce } from '../../infra/embedded/s3/coalesce.ts';
-import { Crc32c, Crc64Nvme } from '../../infra/embedded/s3/crc.ts';
-import { ObjectStore } from '../../infra/embedded/s3/store.ts';
+import { Crc32c, Crc64Nvme } from '../../infra/embedded/s3/protocol/crc.ts';
+import { Catalog, type Change, type StoredObject } from '../../infra/embedded/s3/storage/catalog.ts';
+import { coalesce } from '../../infra/embedded/s3/storage/coalesce.ts';
+import { ObjectStore } from '../../infra/embedded/s3/storage/store.ts';
 import { minioClient, readAll, startOwn, temporaryFolder } from './fixture.ts';
 
 /** How bytes and what is known of them are kept. */

@@ -477,7 +477,7 @@ describe('a large file', () => {
     const withUpload = body.jobs.filter((job: { upload?: object }) => job.upload);
     expect(withUpload).toHaveLength(Math.floor(2000 / 13));
     const without = body.jobs.find((job: { upload?: object }) => !job.upload);
-    const renewed = await intake.call(without.links.upload.replace('/function/submit-job', ''), {});
+    const renewed = await intake.call(without!.links.upload.replace('/function/submit-job', ''), {});
     expect(renewed.body.multipart.parts).toHaveLength(13);
   });
 

@@ -3,7 +3,7 @@ import { ownerId } from '../../functions/core/auth/caller.ts';
 import { idPattern } from '../../functions/core/ids.ts';
 import { addressRules, checkUrl } from '../../functions/core/intake/addresses.ts';
 import { uploadKey } from '../../functions/core/storage/bucket.ts';
-import { SubmitRequest } from '../../functions/core/submit/request.ts';
+import { SubmitAnswer, SubmitRequest } from '../../functions/core/submit/request.ts';
 import { submit } from '../../functions/core/submit/submit.ts';
 import { picture } from './media-files.ts';
 import { type Intake, jobIn, put, startIntake } from './start-intake.ts';
@@ -27,6 +27,7 @@ describe('what is answered', () => {
   test('one file in short form: one PUT, and where the job is', async () => {
     const { status, headers, body } = await intake.call('/', { name: 'talk.mp4', contentType: 'video/mp4' });
     expect(status).toBe(202);
+    expect(SubmitAnswer.strict().parse(body)).toEqual(body);
     const [job] = body.jobs;
     expect(job.jobId).toMatch(idPattern);
     expect(headers.location).toBe(`/function/jobs/${job.jobId}`);
@@ -63,7 +64,7 @@ describe('what is answered', () => {
     expect(headers.location).toBe(`/function/jobs?batchId=${body.batchId}`);
     expect(body.jobs.map((job: { name: string }) => job.name)).toEqual(['b.png', 'a.png', 'a.png']);
     expect(new Set(body.jobs.map((job: { upload: { url: string } }) => job.upload.url)).size).toBe(3);
-    expect(await jobRow(body.jobs[2].jobId)).toMatchObject({
+    expect(await jobRow(body.jobs[2]!.jobId)).toMatchObject({
       ...{
         batchId: body.batchId,
         analyses: ['faces', 'ocr'],

@@ -18,11 +18,27 @@ import { ensureSecrets } from '../../infra/embedded/secrets.ts';
 import { prepareBucket } from '../../infra/objects/prepare.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
 
+/** A job as a client sees it; what a test does not expect to be there it must not touch. */
+export interface JobAnswer {
+  jobId: string;
+  state: string;
+  name: string;
+  upload: UploadAnswer;
+  links: { self: string; upload: string };
+}
+
+export interface UploadAnswer {
+  method: string;
+  url: string;
+  headers?: Record<string, string>;
+  expiresAt: string;
+  multipart: { partSizeBytes: number; parts: { partNumber: number; url: string }[]; complete: string };
+}
+
 export interface Answer {
   status: number;
   headers: HeaderValues;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON as a client sees it
-  body: any;
+  body: UploadAnswer & { batchId: string; jobs: [JobAnswer, ...JobAnswer[]]; code: string; detail: string };
 }
 
 export interface Intake {

@@ -118,7 +118,7 @@ function idRange({ before, createdAfter, createdBefore }: JobFilter): { lowest: 
   const lowest = createdAfter ? lowestId(createdAfter.getTime() - clocksDifferMs) : '';
   const ends = ['~', ...(before === undefined ? [] : [before])];
   if (createdBefore) ends.push(lowestId(createdBefore.getTime() + clocksDifferMs));
-  return { lowest, highest: ends.reduce((a, b) => (a < b ? a : b)) };
+  return { lowest, highest: ends.toSorted()[0]! };
 }
 
 function madeWithin(sql: Sql, { createdAfter, createdBefore }: JobFilter) {

@@ -39,7 +39,8 @@ async function toTensor(frame: Frame, width: number, height: number): Promise<Te
   const planes = new Float32Array(pixels * 3);
   for (let plane = 0; plane < 3; plane++) {
     const [mean, deviation] = [MEAN[plane]! * 255, DEVIATION[plane]! * 255];
-    for (let i = 0; i < pixels; i++) planes[plane * pixels + i] = (rgb[i * 3 + 2 - plane]! - mean) / deviation;
+    for (let i = 0; i < pixels; i++)
+      planes[plane * pixels + i] = (rgb[i * 3 + 2 - plane]! - mean) / deviation;
   }
   return new Tensor('float32', planes, [1, 3, height, width]);
 }

@@ -33,8 +33,7 @@ export function cutLine(frame: Frame, box: Quad): LineImage {
         addPixel(frame, between(quad, u, v), sample);
       }
       for (let plane = 0; plane < 3; plane++) {
-        planes[(plane * LINE_HEIGHT + row) * width + column] =
-          sample[2 - plane]! / (taps * taps * 127.5) - 1;
+        planes[(plane * LINE_HEIGHT + row) * width + column] = sample[2 - plane]! / (taps * taps * 127.5) - 1;
       }
     }
   }
@@ -59,8 +58,10 @@ function addPixel({ width, height, data }: Frame, [px, py]: XY, to: Float32Array
   const [x1, y1] = [Math.min(x0 + 1, width - 1), Math.min(y0 + 1, height - 1)];
   const [fx, fy] = [x - x0, y - y0];
   for (let channel = 0; channel < 3; channel++) {
-    const top = data[(y0 * width + x0) * 3 + channel]! * (1 - fx) + data[(y0 * width + x1) * 3 + channel]! * fx;
-    const low = data[(y1 * width + x0) * 3 + channel]! * (1 - fx) + data[(y1 * width + x1) * 3 + channel]! * fx;
+    const top =
+      data[(y0 * width + x0) * 3 + channel]! * (1 - fx) + data[(y0 * width + x1) * 3 + channel]! * fx;
+    const low =
+      data[(y1 * width + x0) * 3 + channel]! * (1 - fx) + data[(y1 * width + x1) * 3 + channel]! * fx;
     to[channel] = to[channel]! + top * (1 - fy) + low * fy;
   }
 }

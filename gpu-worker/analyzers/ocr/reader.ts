@@ -11,18 +11,13 @@ import type { Frame } from '../analyzer.ts';
 import { detectText } from './detector.ts';
 import type { Quad } from './geometry.ts';
 import { cutLine } from './line-image.ts';
-import { inReadingOrder } from './reading-order.ts';
-import { parseDictionary, type Reading, recognizeLine } from './recognizer.ts';
+import { inReadingOrder, joinNeighbours, type Line } from './reading-order.ts';
+import { parseDictionary, recognizeLine } from './recognizer.ts';
 
 /**
  * Below this a reading is dropped. It is PaddleOCR's own default (drop_score).
  */
 export const LEAST_CONFIDENCE = 0.5;
-
-export interface Line extends Reading {
-  /** Corners clockwise from the top left, as fractions 0..1 of the picture. */
-  quad: Quad;
-}
 
 export class TextReader {
   readonly #detector: InferenceSession;
@@ -44,15 +39,18 @@ export class TextReader {
     );
   }
 
-  /** The lines of text in reading order. */
+  /** The lines of text in reading order, their corners as fractions 0..1 of the picture. */
   async read(frame: Frame): Promise<Line[]> {
     const lines: Line[] = [];
     for (const quad of await detectText(this.#detector, frame)) {
       const reading = await recognizeLine(this.#recognizer, this.#dictionary, cutLine(frame, quad));
       if (reading.text === '' || reading.confidence < LEAST_CONFIDENCE) continue;
-      lines.push({ ...reading, quad: asFractions(quad, frame) });
+      lines.push({ ...reading, quad });
     }
-    return inReadingOrder(lines);
+    return joinNeighbours(inReadingOrder(lines)).map((line) => ({
+      ...line,
+      quad: asFractions(line.quad, frame),
+    }));
   }
 }
 

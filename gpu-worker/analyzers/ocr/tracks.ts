@@ -8,7 +8,7 @@
  */
 import type { TextRow } from '../../../functions/core/results/rows.ts';
 import type { Quad } from './geometry.ts';
-import type { Line } from './reader.ts';
+import type { Line } from './reading-order.ts';
 import { overlap, textSimilarity } from './similarity.ts';
 
 const SAME_PLACE = { overlap: 0.3, similarity: 0.6 };

@@ -2,7 +2,7 @@
  * Turns a stream of sound into utterances: Silero finds where somebody speaks, Vosk hears
  * only that. Memory is bounded by a third of a second of sound and Vosk's decoding of one stretch.
  */
-import { SileroVad, WINDOW_SAMPLES } from './silero.ts';
+import { type SileroVad, WINDOW_SAMPLES } from './silero.ts';
 import { advance, heardSpeech, LEAD_WINDOWS, newStretch, overlapWindows, type Stretch } from './stretch.ts';
 import type { VoskModel, VoskRecognizer, VoskWord } from './vosk.ts';
 

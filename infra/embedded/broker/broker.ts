@@ -174,7 +174,7 @@ async function closeAll(
   const closed = [new Promise<void>((resolve) => tcp.close(() => resolve()))];
   if (ws !== undefined) closed.push(closeWebSocketServer(ws));
   await new Promise<void>((resolve) => aedes.close(resolve));
-  // aedes leaves those open whose login it was just checking, and the servers would wait for them for ever.
+  // aedes ends those that are logged in; for the others the servers would wait for ever.
   for (const connection of connections) connection.destroy();
   await Promise.all(closed);
 }

@@ -1,24 +1,24 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Credential } from './access.ts';
-import { sendEmpty, sendError, toS3Error } from './answer.ts';
-import type { S3Context } from './context.ts';
-import { allowOrigin, answerPreflight } from './cors.ts';
-import { S3Error } from './errors.ts';
-import { sweepExpired } from './lifecycle.ts';
-import { Outbox, type OutboxOptions } from './outbox.ts';
-import { readRequest } from './request.ts';
-import { carryOut } from './router.ts';
-import { ObjectStore } from './store.ts';
+import type { Credential } from './auth/access.ts';
+import { Outbox, type OutboxOptions } from './events/outbox.ts';
+import type { S3Context } from './operations/context.ts';
+import { sweepExpired } from './operations/lifecycle.ts';
+import { carryOut } from './operations/router.ts';
+import { sendEmpty, sendError, toS3Error } from './protocol/answer.ts';
+import { allowOrigin, answerPreflight } from './protocol/cors.ts';
+import { S3Error } from './protocol/errors.ts';
+import { readRequest } from './protocol/request.ts';
+import { ObjectStore } from './storage/store.ts';
 
 /**
  * A small S3 server for one machine. It speaks the S3 API with path-style addresses, verifies every signature and
  * refuses strangers, survives a crash at any moment, and announces changes over MQTT in MinIO's shape.
  *
- * A request goes through request.ts (address taken apart), router.ts (authenticate.ts, access.ts, then the table of
- * operations), an operation (objects, copy, multipart, lists, buckets, post-object) and answer.ts. Bytes go to
- * blobs.ts, what is known of them to catalog.ts by way of journal.ts; store.ts says in which order. events.ts makes
- * the messages that outbox.ts delivers; lifecycle.ts deletes by age.
+ * A request goes through protocol/request (its address is taken apart), operations/router (auth/ finds out who sent
+ * it and what they may do, then the table of operations), an operation, and protocol/answer. Bytes go to
+ * storage/blobs, what is known of them to storage/catalog by way of storage/journal; storage/store says in which
+ * order. events/messages makes the bucket events that events/outbox delivers; operations/lifecycle deletes by age.
  *
  * Not here: versions, object locks, encryption, bucket policies and ACLs, virtual-host addresses, SigV2 and SigV4A.
  * Of a multipart upload each part's checksum is verified, but none is kept for the whole object.

@@ -1,9 +1,9 @@
-import type { Authenticator } from './authenticate.ts';
-import type { Change, StoredObject } from './catalog.ts';
-import { type Actor, type EventName, eventMessage, matches } from './events.ts';
-import { MAXIMUM_WAITING_EVENTS } from './outbox.ts';
-import type { S3Request } from './request.ts';
-import type { ObjectStore } from './store.ts';
+import type { Authenticator } from '../auth/authenticate.ts';
+import { type Actor, type EventName, eventMessage, matches } from '../events/messages.ts';
+import { MAXIMUM_WAITING_EVENTS } from '../events/outbox.ts';
+import type { S3Request } from '../protocol/request.ts';
+import type { Change, StoredObject } from '../storage/catalog.ts';
+import type { ObjectStore } from '../storage/store.ts';
 
 /** What the operations work with. */
 export interface S3Context {

@@ -1,16 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { sendEmpty, sendXml } from './answer.ts';
-import { receiveBlob, receiveText } from './body.ts';
-import type { Change, Part, StoredObject, Upload } from './catalog.ts';
-import { checkWrite } from './conditions.ts';
+import { encodeUri } from '../auth/signature.ts';
+import { sendEmpty, sendXml } from '../protocol/answer.ts';
+import { receiveBlob, receiveText } from '../protocol/body.ts';
+import { checkWrite } from '../protocol/conditions.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { descriptionOf } from '../protocol/metadata.ts';
+import { queryInteger, type SignedRequest } from '../protocol/request.ts';
+import { parseXml, repeated, tag, xmlDocument } from '../protocol/xml.ts';
+import type { Change, Part, StoredObject, Upload } from '../storage/catalog.ts';
 import { actorOf, announce, type S3Context } from './context.ts';
 import { copyResult, receiveCopiedRange } from './copy.ts';
-import { S3Error } from './errors.ts';
-import { descriptionOf } from './metadata.ts';
-import { queryInteger, type SignedRequest } from './request.ts';
-import { encodeUri } from './signature.ts';
-import { parseXml, repeated, tag, xmlDocument } from './xml.ts';
 
 /**
  * Multipart uploads. Parts may arrive in parallel and in any order; the completed object is the list of its parts'

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { S3Error } from './errors.ts';
+import { S3Error } from '../protocol/errors.ts';
 
 /**
  * POST policies: what the signer of a browser form allows. Pure.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Description, StoredObject, Tag } from './catalog.ts';
+import type { Description, StoredObject, Tag } from '../storage/catalog.ts';
 import { S3Error } from './errors.ts';
 import type { Headers, SignedRequest } from './request.ts';
 import { container, parseXml, repeated, tag, xmlDocument } from './xml.ts';

@@ -1,5 +1,5 @@
 import { connect, type MqttClient } from 'mqtt';
-import type { ObjectStore } from './store.ts';
+import type { ObjectStore } from '../storage/store.ts';
 
 /**
  * Delivers bucket events to the broker. An event is a change in the same journal entry as the object it tells of,

@@ -1,4 +1,4 @@
-import type { SortedMap } from './sorted-map.ts';
+import type { SortedMap } from '../storage/sorted-map.ts';
 
 /** Paging through keys with a prefix and a delimiter, as ListObjects does; pure. */
 

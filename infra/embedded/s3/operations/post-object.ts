@@ -1,23 +1,23 @@
 import type { Readable } from 'node:stream';
 import busboy from 'busboy';
-import { mayUse } from './access.ts';
-import { sendEmpty, sendXml } from './answer.ts';
-import { readCredential } from './authenticate.ts';
-import { MAXIMUM_BODY_BYTES, storeBlob } from './body.ts';
-import { BodyDigest } from './checksums.ts';
+import { mayUse } from '../auth/access.ts';
+import { readCredential } from '../auth/authenticate.ts';
+import { checkPolicy } from '../auth/post-policy.ts';
+import { encodeUri, policySignature, sameSignature, signingKey } from '../auth/signature.ts';
+import { sendEmpty, sendXml } from '../protocol/answer.ts';
+import { MAXIMUM_BODY_BYTES, storeBlob } from '../protocol/body.ts';
+import { BodyDigest } from '../protocol/checksums.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { readDescription } from '../protocol/metadata.ts';
+import { checkKey, type S3Request } from '../protocol/request.ts';
+import { tag, xmlDocument } from '../protocol/xml.ts';
 import type { S3Context } from './context.ts';
-import { S3Error } from './errors.ts';
-import { readDescription } from './metadata.ts';
 import { putObjectBytes } from './objects.ts';
-import { checkPolicy } from './post-policy.ts';
-import { checkKey, type S3Request } from './request.ts';
-import { encodeUri, policySignature, sameSignature, signingKey } from './signature.ts';
-import { tag, xmlDocument } from './xml.ts';
 
 /** Uploads by an HTML form with a signed policy (POST Object). Fields come first, the file last. */
 
 interface Form {
-  /** Lower-case names. */
+  /** Lower-case names. Fields behind the file are not here, so they can change nothing. */
   fields: Map<string, string>;
   file: Readable;
   filename: string;
@@ -62,7 +62,7 @@ function readForm(request: S3Request): Promise<Form> {
       // Errors reach whoever reads the file; nobody does when the form was refused before.
       file.on('error', () => {});
       if (name.toLowerCase() !== 'file') fail('The file must be in the field "file".');
-      resolve({ fields, file, filename: filename ?? '' });
+      resolve({ fields: new Map(fields), file, filename: filename ?? '' });
     });
     parser.on('fieldsLimit', () => fail('The form has too many fields.'));
     parser.on('error', () => fail('The form is cut off or not well formed.'));

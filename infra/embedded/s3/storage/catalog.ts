@@ -1,5 +1,5 @@
+import type { Checksum } from '../protocol/checksums.ts';
 import type { Blob } from './blobs.ts';
-import type { Checksum } from './checksums.ts';
 import { SortedMap } from './sorted-map.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Bucket, Change, LifecycleRule, StoredObject, Upload } from './catalog.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { container, parseXml, repeated, tag, xmlDocument } from '../protocol/xml.ts';
+import type { Bucket, Change, LifecycleRule, StoredObject, Upload } from '../storage/catalog.ts';
 import { announce, type S3Context } from './context.ts';
-import { S3Error } from './errors.ts';
-import { container, parseXml, repeated, tag, xmlDocument } from './xml.ts';
 
 /**
  * Deletion by age. Rules have a prefix and whole days; unfinished uploads that nothing was added to for a day go

@@ -1,13 +1,13 @@
-import { sendXml } from './answer.ts';
-import type { StoredObject, Upload } from './catalog.ts';
+import { encodeUri } from '../auth/signature.ts';
+import { sendXml } from '../protocol/answer.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { pageOf } from '../protocol/listing.ts';
+import { queryInteger, type SignedRequest } from '../protocol/request.ts';
+import { type Markup, tag, xmlDocument } from '../protocol/xml.ts';
+import type { StoredObject, Upload } from '../storage/catalog.ts';
+import { SortedMap } from '../storage/sorted-map.ts';
 import type { S3Context } from './context.ts';
-import { S3Error } from './errors.ts';
-import { pageOf } from './listing.ts';
 import { findUpload } from './multipart.ts';
-import { queryInteger, type SignedRequest } from './request.ts';
-import { encodeUri } from './signature.ts';
-import { SortedMap } from './sorted-map.ts';
-import { type Markup, tag, xmlDocument } from './xml.ts';
 
 /** The listings: buckets, objects (versions 1 and 2), unfinished uploads, parts. */
 

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { mayUse } from './access.ts';
-import { sendEmpty, sendXml } from './answer.ts';
-import { receiveText } from './body.ts';
-import type { BucketSettings } from './catalog.ts';
+import { mayUse } from '../auth/access.ts';
+import { readNotifications, writeNotifications } from '../events/messages.ts';
+import { sendEmpty, sendXml } from '../protocol/answer.ts';
+import { receiveText } from '../protocol/body.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { checkKey, type SignedRequest } from '../protocol/request.ts';
+import { container, type Markup, parseXml, repeated, tag, xmlDocument } from '../protocol/xml.ts';
+import type { BucketSettings } from '../storage/catalog.ts';
 import type { S3Context } from './context.ts';
-import { S3Error } from './errors.ts';
-import { readNotifications, writeNotifications } from './events.ts';
 import { readLifecycle, writeLifecycle } from './lifecycle.ts';
 import { removeObject } from './objects.ts';
-import { checkKey, type SignedRequest } from './request.ts';
-import { container, type Markup, parseXml, repeated, tag, xmlDocument } from './xml.ts';
 
 /** Operations on one bucket: making and removing it, its settings, and the deletion of many objects at once. */
 

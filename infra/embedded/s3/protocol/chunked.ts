@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { chunkSignature, type SigningContext, sameSignature, trailerSignature } from '../auth/signature.ts';
 import { S3Error } from './errors.ts';
-import { chunkSignature, type SigningContext, sameSignature, trailerSignature } from './signature.ts';
 
 /**
  * Decodes a body in `aws-chunked` form: chunks of `<hex size>[;chunk-signature=<hex>]CRLF<bytes>CRLF`, the last of

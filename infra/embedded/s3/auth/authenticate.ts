@@ -1,6 +1,6 @@
+import { S3Error } from '../protocol/errors.ts';
+import type { S3Request } from '../protocol/request.ts';
 import type { Credential } from './access.ts';
-import { S3Error } from './errors.ts';
-import type { S3Request } from './request.ts';
 import {
   type CredentialScope,
   canonicalRequest,

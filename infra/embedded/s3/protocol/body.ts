@@ -1,9 +1,9 @@
-import type { Blob } from './blobs.ts';
+import type { Blob } from '../storage/blobs.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { BodyDigest, type Checksum } from './checksums.ts';
 import { decodeChunks } from './chunked.ts';
 import { S3Error } from './errors.ts';
 import type { SignedRequest } from './request.ts';
-import type { ObjectStore } from './store.ts';
 
 /** Reading of request bodies: checked against all that the client said of them, in bounded memory. */
 

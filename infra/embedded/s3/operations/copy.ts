@@ -1,15 +1,15 @@
-import { mayUse } from './access.ts';
-import { sendXml } from './answer.ts';
-import { MAXIMUM_BODY_BYTES, type ReceivedBlob, storeBlob } from './body.ts';
-import type { StoredObject } from './catalog.ts';
-import { BodyDigest } from './checksums.ts';
-import { checkWrite, isUnmodified, readRange } from './conditions.ts';
+import { mayUse } from '../auth/access.ts';
+import { sendXml } from '../protocol/answer.ts';
+import { MAXIMUM_BODY_BYTES, type ReceivedBlob, storeBlob } from '../protocol/body.ts';
+import { BodyDigest } from '../protocol/checksums.ts';
+import { checkWrite, isUnmodified, readRange } from '../protocol/conditions.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { descriptionOf } from '../protocol/metadata.ts';
+import type { SignedRequest } from '../protocol/request.ts';
+import { tag, xmlDocument } from '../protocol/xml.ts';
+import type { StoredObject } from '../storage/catalog.ts';
 import { actorOf, announce, type S3Context } from './context.ts';
-import { S3Error } from './errors.ts';
-import { descriptionOf } from './metadata.ts';
 import { findObject, putObject } from './objects.ts';
-import type { SignedRequest } from './request.ts';
-import { tag, xmlDocument } from './xml.ts';
 
 /** Copies: a whole object shares the blobs of its source; a range of one becomes a part with bytes of its own. */
 

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { S3Error } from '../protocol/errors.ts';
 import { Blobs } from './blobs.ts';
 import { type Bucket, Catalog, type Change } from './catalog.ts';
-import { S3Error } from './errors.ts';
 import { Journal, type Recovery } from './journal.ts';
 import { type FolderLock, lockFolder } from './lock.ts';
 
@@ -39,6 +39,7 @@ export class ObjectStore {
   readonly #journal: Journal;
   readonly #lock: FolderLock;
   readonly #onFatal: (error: unknown) => void;
+  #closing = false;
   /** Called when new events are durable. */
   onEvents: () => void = () => {};
 
@@ -97,7 +98,7 @@ export class ObjectStore {
     try {
       await this.#journal.append(changes);
     } catch (error) {
-      this.#onFatal(error);
+      if (!this.#closing) this.#onFatal(error);
       throw error;
     }
     await this.blobs.release(displaced);
@@ -114,7 +115,9 @@ export class ObjectStore {
     if ((await this.blobs.freeBytes()) < sizeBytes + RESERVE_BYTES) throw new S3Error('StorageFull');
   }
 
+  /** Changes that come later are refused. */
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#journal.close();
     await this.#lock.release();
   }

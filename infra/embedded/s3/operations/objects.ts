@@ -1,13 +1,13 @@
 import { pipeline } from 'node:stream/promises';
-import { sendEmpty, sendXml } from './answer.ts';
-import { type ReceivedBlob, receiveBlob, receiveText } from './body.ts';
-import type { Description, StoredObject } from './catalog.ts';
-import { checkWrite, isUnmodified, readRange } from './conditions.ts';
+import type { EventName } from '../events/messages.ts';
+import { sendEmpty, sendXml } from '../protocol/answer.ts';
+import { type ReceivedBlob, receiveBlob, receiveText } from '../protocol/body.ts';
+import { checkWrite, isUnmodified, readRange } from '../protocol/conditions.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { descriptionOf, objectHeaders, readTagging, writeTagging } from '../protocol/metadata.ts';
+import type { S3Request, SignedRequest } from '../protocol/request.ts';
+import type { Description, StoredObject } from '../storage/catalog.ts';
 import { actorOf, announce, type S3Context } from './context.ts';
-import { S3Error } from './errors.ts';
-import type { EventName } from './events.ts';
-import { descriptionOf, objectHeaders, readTagging, writeTagging } from './metadata.ts';
-import type { S3Request, SignedRequest } from './request.ts';
 
 /** Operations on one object. */
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { NotificationRule, StoredObject } from './catalog.ts';
-import { S3Error } from './errors.ts';
-import { encodeUri } from './signature.ts';
-import { container, parseXml, repeated, tag, xmlDocument } from './xml.ts';
+import { encodeUri } from '../auth/signature.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { container, parseXml, repeated, tag, xmlDocument } from '../protocol/xml.ts';
+import type { NotificationRule, StoredObject } from '../storage/catalog.ts';
 
 /**
  * Bucket notifications: which changes are announced, and the message in the shape MinIO sends, so that what listens

@@ -1,14 +1,14 @@
-import { maySee, mayUse, type Right } from './access.ts';
-import { authenticate } from './authenticate.ts';
+import { maySee, mayUse, type Right } from '../auth/access.ts';
+import { authenticate } from '../auth/authenticate.ts';
+import { S3Error } from '../protocol/errors.ts';
+import { checkKey, type S3Request, type SignedRequest } from '../protocol/request.ts';
 import * as buckets from './buckets.ts';
 import type { S3Context } from './context.ts';
 import { putOrCopyObject } from './copy.ts';
-import { S3Error } from './errors.ts';
 import * as lists from './lists.ts';
 import * as multipart from './multipart.ts';
 import * as objects from './objects.ts';
 import { isForm, postObject } from './post-object.ts';
-import { checkKey, type S3Request, type SignedRequest } from './request.ts';
 
 /** The table of operations: what each request means, what it needs, and who carries it out. */
 

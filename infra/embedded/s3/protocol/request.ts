@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Credential } from './access.ts';
-import type { Payload } from './authenticate.ts';
+import type { Credential } from '../auth/access.ts';
+import type { Payload } from '../auth/authenticate.ts';
 import { S3Error } from './errors.ts';
 
 export type Headers = Record<string, string | undefined>;
