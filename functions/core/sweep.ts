@@ -4,8 +4,9 @@
  * else every few minutes. Each step stands alone: one that fails does not stop the others.
  */
 import type { Core } from './core.ts';
+import { closeStaleLogins } from './instances/credentials.ts';
 import { endInstances } from './instances/end.ts';
-import { closeStaleLogins, sweepInstances } from './instances/sweep.ts';
+import { sweepInstances } from './instances/sweep.ts';
 import { renewAccess } from './jobs/access.ts';
 import { settleJobs } from './jobs/settle.ts';
 import { decide } from './planner/decide.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { Client as MinioClient } from 'minio';
 import { type S3ServerOptions, startS3Server } from '../../infra/embedded/s3/server.ts';
+import { sha256, signedHeaders } from './sign.ts';
 
 /**
  * The server under test. The conformance tests run against our own server, or against any other when
@@ -152,4 +153,29 @@ export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer
   const pieces: Uint8Array[] = [];
   for await (const piece of stream) pieces.push(piece);
   return Buffer.concat(pieces);
+}
+
+/** A request signed by hand. */
+export function sendSigned(
+  endpoint: Endpoint,
+  method: string,
+  path: string,
+  {
+    headers = {},
+    query = {},
+    body,
+  }: { headers?: Record<string, string>; query?: Record<string, string>; body?: Buffer } = {},
+): Promise<RawAnswer> {
+  const request = { method, path, host: `${endpoint.host}:${endpoint.port}`, headers, query };
+  const signed = signedHeaders(endpoint, request, sha256(body ?? ''));
+  return rawRequest(endpoint, method, signed.target, signed.headers, body);
+}
+
+/** HTTP status of what the AWS SDK did. */
+export async function statusOf(promise: Promise<{ $metadata: { httpStatusCode?: number | undefined } }>) {
+  try {
+    return (await promise).$metadata.httpStatusCode;
+  } catch (error) {
+    return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  }
 }

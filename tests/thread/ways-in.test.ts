@@ -138,11 +138,15 @@ describe('a medium comes in', () => {
     if (!(await run(cli, ['version', '--short-version']).catch(() => null)))
       return skip('faas-cli is not installed');
     const { stack } = client;
-    const token = `Authorization: Bearer ${stack.apiToken}`;
-    const answer = await piped(
-      cli,
-      ['invoke', 'submit-job', '-g', stack.gatewayUrl, '-H', token],
-      '{"name": "a.png", "analyses": ["ocr"]}',
+    const invoke = (header: string) =>
+      piped(
+        cli,
+        ['invoke', 'submit-job', '-g', stack.gatewayUrl, '-H', header],
+        '{"name": "a.png", "analyses": ["ocr"]}',
+      );
+    // Versions before 0.16 take headers as NAME=VALUE.
+    const answer = await invoke(`Authorization: Bearer ${stack.apiToken}`).catch(() =>
+      invoke(`Authorization=Bearer ${stack.apiToken}`),
     );
     const { jobs } = JSON.parse(answer);
     await client.put(jobs[0].upload.url, Uint8Array.from(await readFile(media.png)));

@@ -79,10 +79,21 @@ export async function closeWorkerLogin(client: MqttClient, instanceId: string): 
   tolerate(role, 'Role not found');
 }
 
+/** Instances whose workers have a login, whether or not they should have one still. */
+export async function listWorkerLogins(client: MqttClient): Promise<string[]> {
+  const [answer] = await sendCommands(client, [{ command: 'listClients' }]);
+  tolerate(answer);
+  const prefix = workerUsername('');
+  return (answer?.data?.clients ?? [])
+    .filter((username) => username.startsWith(prefix))
+    .map((username) => username.slice(prefix.length));
+}
+
 const answerSchema = z.object({
   command: z.string(),
   error: z.string().optional(),
   correlationData: z.string().optional(),
+  data: z.object({ clients: z.array(z.string()).optional() }).optional(),
 });
 const responseSchema = z.object({ responses: z.array(answerSchema) });
 type Answer = z.output<typeof answerSchema>;

@@ -5,7 +5,7 @@
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { Core } from '../core.ts';
-import { closeWorkerLogin, openWorkerLogin } from '../events/logins.ts';
+import { closeWorkerLogin, listWorkerLogins, openWorkerLogin } from '../events/logins.ts';
 
 /** Time beyond its deadline in which a worker may still say goodbye. */
 const graceMs = 10 * 60_000;
@@ -52,6 +52,15 @@ export async function closeLogins(core: Core, instanceId: string): Promise<void>
   await closeWorkerLogin(core.publisher.client, instanceId).catch((error: unknown) =>
     console.warn(`MQTT login of ${instanceId} stays:`, (error as Error).message),
   );
+}
+
+/** Closes what stayed open when a lease ended, because the broker or we were away in that moment. */
+export async function closeStaleLogins(core: Core): Promise<void> {
+  const atBroker = core.publisher.client.connected ? await listWorkerLogins(core.publisher.client) : [];
+  const over = await core.sql<{ instanceId: string }[]>`
+    select instance_id from instances where state = 'terminated'
+    and (instance_id = any (${atBroker}) or exists (select from pg_roles where rolname = 'aima_worker_' || instance_id))`;
+  for (const { instanceId } of over) await closeLogins(core, instanceId);
 }
 
 /** The worker's environment: addresses and this lease's own credentials, nothing else. */

@@ -4,15 +4,9 @@
  */
 import type { Core } from '../core.ts';
 import type { Machine, Provider } from '../providers/provider.ts';
-import { closeLogins } from './credentials.ts';
 import { startEnding } from './end.ts';
 import { instanceOfLabel } from './label.ts';
 import { recordMachine } from './launch.ts';
-
-/** A create call may take this long before its answer counts as lost. */
-const createSeconds = 60;
-/** How long the label of a lost create is looked up. Lists lag behind by minutes at the worst. */
-const doubtSeconds = 180;
 
 interface Live {
   instanceId: string;
@@ -20,58 +14,61 @@ interface Live {
   label: string;
   state: 'requested' | 'in_doubt' | 'booting' | 'ready';
   providerInstanceId: string | null;
-  ageSeconds: number;
-  silentSeconds: number | null;
+  ageMs: number;
+  silentMs: number | null;
   overdue: boolean;
   vanishedReads: number;
 }
 
-/** @returns how many leases are alive or in doubt: while there are any, sweeps come often. */
+/** @returns how many leases are alive or in doubt. */
 export async function sweepInstances(core: Core): Promise<number> {
-  const live = await core.sql<Live[]>`
-    select instance_id, provider, label, state, provider_instance_id, vanished_reads,
-      extract(epoch from now() - requested_at)::float8 as age_seconds,
-      extract(epoch from now() - heartbeat_at)::float8 as silent_seconds,
-      deadline_at < now() as overdue
-    from instances where state in ('requested', 'in_doubt', 'booting', 'ready')`;
-  for (const instance of live) await checkClock(core, instance);
+  const live = await liveInstances(core);
+  const listed = new Set<string>();
   for (const provider of core.providers.values()) {
     try {
-      await reconcile(
-        core,
-        provider,
-        live.filter((instance) => instance.provider === provider.name),
-      );
+      const here = live.filter((instance) => instance.provider === provider.name);
+      await reconcile(core, provider, here);
+      listed.add(provider.name);
     } catch (error) {
       console.error(`${provider.name} cannot be listed; nothing is concluded:`, error);
     }
   }
+  // Read anew: what the lists have just shown is not in doubt any more.
+  for (const instance of await liveInstances(core)) {
+    await checkClock(core, instance, listed.has(instance.provider));
+  }
   return live.length;
 }
 
+function liveInstances(core: Core): Promise<Live[]> {
+  return core.sql<Live[]>`
+    select instance_id, provider, label, state, provider_instance_id, vanished_reads,
+      extract(epoch from now() - requested_at)::float8 * 1000 as age_ms,
+      extract(epoch from now() - heartbeat_at)::float8 * 1000 as silent_ms,
+      deadline_at < now() as overdue
+    from instances where state in ('requested', 'in_doubt', 'booting', 'ready')`;
+}
+
 /** What the row alone tells: deadlines, silence, a boot that takes too long, an answer that never came. */
-async function checkClock(core: Core, instance: Live): Promise<void> {
-  const { config } = core;
-  const { instanceId, state, ageSeconds, silentSeconds } = instance;
+async function checkClock(core: Core, instance: Live, listed: boolean): Promise<void> {
+  const { config, providers } = core;
+  const { instanceId, state, ageMs, silentMs } = instance;
+  const { createTimeoutMs = 0, listLagMs = 0 } = providers.get(instance.provider) ?? {};
   if (instance.overdue) {
     await startEnding(core, instanceId, 'deadline', 'The instance reached the end of its lease.');
-  } else if (state === 'requested' && ageSeconds > createSeconds) {
+  } else if (state === 'requested' && ageMs > createTimeoutMs) {
     await core.sql`
       update instances set state = 'in_doubt', next_look_at = now() where instance_id = ${instanceId} and state = 'requested'`;
-  } else if (state === 'in_doubt' && ageSeconds > createSeconds + doubtSeconds) {
+  } else if (state === 'in_doubt' && listed && ageMs > createTimeoutMs + listLagMs) {
     await startEnding(core, instanceId, 'never_appeared', 'The provider never showed the instance.');
-  } else if (state === 'booting' && ageSeconds > config.AIMA_BOOT_TIMEOUT_SECONDS) {
+  } else if (state === 'booting' && ageMs > config.AIMA_BOOT_TIMEOUT_SECONDS * 1000) {
     await startEnding(core, instanceId, 'boot_timeout', 'The instance did not boot in time.');
-  } else if (
-    state === 'ready' &&
-    silentSeconds !== null &&
-    silentSeconds > config.AIMA_LOST_CONTACT_SECONDS
-  ) {
+  } else if (state === 'ready' && (silentMs ?? 0) > config.AIMA_LOST_CONTACT_SECONDS * 1000) {
     await startEnding(
       core,
       instanceId,
       'lost_contact',
-      `The worker has been silent for ${Math.round(silentSeconds)} s.`,
+      `The worker was silent for ${Math.round(silentMs! / 1000)} s.`,
     );
   }
 }
@@ -126,13 +123,4 @@ async function endUnknown(core: Core, provider: Provider, machines: Machine[]): 
       values ('instance.orphan_ended', ${machine.instanceId}, ${core.sql.json({ provider: provider.name })})`;
     await provider.terminate(machine.providerInstanceId);
   }
-}
-
-/** Logins of leases that are over, where closing them failed then. */
-export async function closeStaleLogins(core: Core): Promise<void> {
-  const rows = await core.sql<{ instanceId: string }[]>`
-    select substr(rolname, length('aima_worker_') + 1) as instance_id from pg_roles
-    where rolname ~ '^aima_worker_[0-9a-z]{26}$' and not exists (
-      select from instances where state <> 'terminated' and 'aima_worker_' || instance_id = rolname)`;
-  for (const { instanceId } of rows) await closeLogins(core, instanceId);
 }

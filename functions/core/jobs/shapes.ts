@@ -43,12 +43,9 @@ export const JobSummary = z
 export const JobPage = z
   .object({
     jobs: z.array(JobSummary),
-    nextCursor: z
-      .string()
-      .nullable()
-      .meta({
-        description: 'Give it as `cursor` to go on; null at the end. A page may be short of `limit`.',
-      }),
+    nextCursor: z.string().nullable().meta({
+      description: 'Give it as `cursor` to go on; null at the end. A page may be short of `limit`.',
+    }),
   })
   .meta({ id: 'JobPage' });
 

@@ -53,6 +53,9 @@ export function openLocal(options: { dataDir: string; slots: number; labelPrefix
 
   return {
     name: 'local',
+    createTimeoutMs: 10_000,
+    // The process table knows a child as soon as there is one.
+    listLagMs: 0,
 
     async offers(): Promise<Offer[]> {
       const available = Math.max(0, options.slots - (await localWorkers(options.labelPrefix)).length);

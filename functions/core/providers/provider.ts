@@ -46,6 +46,10 @@ export interface Machine {
 
 export interface Provider {
   readonly name: string;
+  /** After so long a create that did not answer counts as lost. */
+  readonly createTimeoutMs: number;
+  /** How far its list may lag behind what was created: so long a lost create is looked for. */
+  readonly listLagMs: number;
   /** What could be rented now, in any order. */
   offers(): Promise<Offer[]>;
   /** Sent once and never resent by the adapter. @throws whenever a machine may exist all the same. */

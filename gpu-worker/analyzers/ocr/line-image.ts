@@ -5,8 +5,8 @@ import { distance, type Quad, type XY } from './geometry.ts';
 export const LINE_HEIGHT = 48;
 /** Beyond this a line is squeezed: about 130 characters, and the tensor stays below 2 MB. */
 const MOST_WIDTH = 3_200;
-/** Taller than this against its width, a box holds text that runs upwards (PaddleOCR's rule). */
-const UPWARDS = 1.5;
+/** Taller than this against its width, a box holds text that runs up or down (PaddleOCR's rule). */
+const UPRIGHT = 1.5;
 
 /** Blue, green and red planes of `LINE_HEIGHT` rows, values in -1..1. */
 export interface LineImage {
@@ -14,9 +14,18 @@ export interface LineImage {
   planes: Float32Array;
 }
 
-/** Samples the quad from the frame; what lies outside the frame repeats its edge. */
-export function cutLine(frame: Frame, box: Quad): LineImage {
-  const quad = readingDirection(box);
+/** The ways in which the text in a box may run, as the box with its corners turned accordingly. */
+export function readingDirections(quad: Quad): Quad[] {
+  const [a, b, c, d] = quad;
+  if (distance(a, d) < UPRIGHT * distance(a, b)) return [quad];
+  return [
+    [d, a, b, c],
+    [b, c, d, a],
+  ];
+}
+
+/** Samples the quad, along whose first side the text runs; what lies outside the frame repeats its edge. */
+export function cutLine(frame: Frame, quad: Quad): LineImage {
   const across = distance(quad[0], quad[1]);
   const down = Math.max(distance(quad[0], quad[3]), 1);
   const width = Math.min(MOST_WIDTH, Math.max(1, Math.round((LINE_HEIGHT * across) / down)));
@@ -38,12 +47,6 @@ export function cutLine(frame: Frame, box: Quad): LineImage {
     }
   }
   return { width, planes };
-}
-
-/** Corners turned so that the text runs from the first to the second. */
-function readingDirection(quad: Quad): Quad {
-  const [a, b, c, d] = quad;
-  return distance(a, d) >= UPWARDS * distance(a, b) ? [d, a, b, c] : quad;
 }
 
 function between([a, b, , d]: Quad, u: number, v: number): XY {

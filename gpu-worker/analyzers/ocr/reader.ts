@@ -10,12 +10,13 @@ import type { ModelStore } from '../../models/store.ts';
 import type { Frame } from '../analyzer.ts';
 import { detectText } from './detector.ts';
 import type { Quad } from './geometry.ts';
-import { cutLine } from './line-image.ts';
+import { cutLine, readingDirections } from './line-image.ts';
 import { inReadingOrder, joinNeighbours, type Line } from './reading-order.ts';
-import { parseDictionary, recognizeLine } from './recognizer.ts';
+import { parseDictionary, type Reading, recognizeLine } from './recognizer.ts';
 
 /**
- * Below this a reading is dropped. It is PaddleOCR's own default (drop_score).
+ * Below this a reading is dropped. PaddleOCR's default (drop_score). In 11 photographs, what was
+ * no text was read with at most 0.42, and what could be made out by eye with at least 0.66.
  */
 export const LEAST_CONFIDENCE = 0.5;
 
@@ -43,7 +44,7 @@ export class TextReader {
   async read(frame: Frame): Promise<Line[]> {
     const lines: Line[] = [];
     for (const quad of await detectText(this.#detector, frame)) {
-      const reading = await recognizeLine(this.#recognizer, this.#dictionary, cutLine(frame, quad));
+      const reading = await this.#readBox(frame, quad);
       if (reading.text === '' || reading.confidence < LEAST_CONFIDENCE) continue;
       lines.push({ ...reading, quad });
     }
@@ -51,6 +52,15 @@ export class TextReader {
       ...line,
       quad: asFractions(line.quad, frame),
     }));
+  }
+
+  async #readBox(frame: Frame, quad: Quad): Promise<Reading> {
+    let best: Reading = { text: '', confidence: 0 };
+    for (const directed of readingDirections(quad)) {
+      const reading = await recognizeLine(this.#recognizer, this.#dictionary, cutLine(frame, directed));
+      if (reading.confidence > best.confidence) best = reading;
+    }
+    return best;
   }
 }
 

@@ -37,8 +37,10 @@ function isNextWord(left: Quad, right: Quad): boolean {
   const [h, k] = [height(left), height(right)];
   const gap = distance(between(left[1], left[2]), between(right[0], right[3]));
   const isAhead = right[0][0] > left[0][0];
+  const runAcross = [left, right].every((quad) => distance(quad[0], quad[1]) > height(quad) / 2);
   return (
     isAhead &&
+    runAcross &&
     areLevel(left, right) &&
     gap < WORD_SPACE * Math.max(h, k) &&
     Math.max(h, k) < SAME_HEIGHT * Math.min(h, k)

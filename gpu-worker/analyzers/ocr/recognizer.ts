@@ -67,5 +67,12 @@ export function decode(scores: Float32Array, dictionary: readonly string[]): Rea
     }
     previous = best;
   }
-  return { text: text.trim(), confidence: count === 0 ? 0 : Math.min(sum / count, 1) };
+  return { text: inScript(text.trim()), confidence: count === 0 ? 0 : Math.min(sum / count, 1) };
+}
+
+/** Chinese punctuation, full width, is what the model takes brackets and colons for outside Chinese text too. */
+function inScript(text: string): string {
+  return /\p{Script=Han}/u.test(text)
+    ? text
+    : text.replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
 }

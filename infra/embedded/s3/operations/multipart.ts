@@ -111,8 +111,11 @@ function completedEtag(parts: readonly PartReference[]): string {
 
 /** @throws {S3Error} InvalidPartOrder, InvalidPart, EntityTooSmall */
 function chooseParts(upload: Upload, references: readonly PartReference[]): Part[] {
+  const ascending = references.every(
+    ({ partNumber }, index) => index === 0 || partNumber > references[index - 1]!.partNumber,
+  );
+  if (!ascending) throw new S3Error('InvalidPartOrder');
   return references.map(({ partNumber, etag }, index) => {
-    if (index > 0 && partNumber <= references[index - 1]!.partNumber) throw new S3Error('InvalidPartOrder');
     const part = upload.parts.get(partNumber);
     if (!part || part.etag !== etag) throw new S3Error('InvalidPart');
     const last = index === references.length - 1;
