@@ -116,9 +116,20 @@ export class AimaError extends Error {
   }
 }
 
-/** The error itself, or `internal` with what was thrown as its cause. */
+/**
+ * What Postgres or the way to it says while it cannot be reached: the driver's codes, the system's,
+ * and SQLSTATE 57P0x (shutting down, starting up) and 53300 (too many connections). The other
+ * server that is called from here, the object store, names its own faults (storage/bucket.ts).
+ */
+const databaseAway =
+  /^(CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED)|ECONNREFUSED|ECONNRESET|57P0[123]|53300)$/;
+
+/** The error itself; `database_unavailable` where that is it; or `internal` with what was thrown as its cause. */
 export function asAimaError(thrown: unknown): AimaError {
   if (thrown instanceof AimaError) return thrown;
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  if (databaseAway.test(String((thrown as { code?: unknown } | null)?.code))) {
+    return new AimaError('database_unavailable', detail, { cause: thrown });
+  }
   return new AimaError('internal', detail, { cause: thrown });
 }

@@ -16,8 +16,8 @@ import {
   AVSEEK_SIZE,
 } from 'node-av/constants';
 import { Dictionary, FFmpegError, FormatContext, InputFormat, IOContext, Log } from 'node-av/lib';
+import { whatMp4Lacks } from '../../functions/core/media/mp4.ts';
 import { MediaError } from './errors.ts';
-import { checkMp4IsWhole } from './mp4.ts';
 import type { ByteSource } from './source.ts';
 
 // What is wrong with a file is told by our errors; FFmpeg's own lines would only fill the log.
@@ -111,7 +111,10 @@ export async function openContainer(bytes: ByteSource, signal?: AbortSignal): Pr
       protocol_whitelist: 'none',
       format_whitelist: detected.name ?? '',
     });
-    if (name === 'mp4') await checkMp4IsWhole(bytes);
+    if (name === 'mp4') {
+      const lack = await whatMp4Lacks(bytes.sizeBytes, (offset, length) => bytes.read(offset, length));
+      if (lack) throw new MediaError('broken_media', lack);
+    }
     check(
       await format.openInput('', detected, options),
       'The file is damaged: its beginning cannot be read.',

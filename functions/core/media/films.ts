@@ -14,7 +14,7 @@ import {
   WEBM,
 } from 'mediabunny';
 import { AimaError } from '../errors.ts';
-import { checkMp4IsWhole } from './mp4.ts';
+import { whatMp4Lacks } from './mp4.ts';
 import { type ObjectReader, ReadLimitReached } from './object-reader.ts';
 import type { MediumFacts } from './probe.ts';
 import type { ContainerFormat } from './signature.ts';
@@ -40,7 +40,10 @@ const maxDurationMs = 24 * 60 * 60 * 1000;
  * @throws ReadLimitReached where too much would have to be read to tell.
  */
 export async function probeFilm(file: ObjectReader, format: ContainerFormat): Promise<MediumFacts> {
-  if (format === 'mp4') await checkMp4IsWhole(file);
+  if (format === 'mp4') {
+    const lack = await whatMp4Lacks(file.sizeBytes, (offset, length) => file.read(offset, offset + length));
+    if (lack) throw new AimaError('broken_media', lack);
+  }
   if (format === 'ogg' && (await file.read(0, 1024)).includes(theoraHeader, 0, 'latin1')) {
     return { ...unknownSound, kind: 'video', contentType: 'video/ogg' };
   }

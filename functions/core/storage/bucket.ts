@@ -11,6 +11,7 @@
 import type { Readable } from 'node:stream';
 import { Client, CopyConditions } from 'minio';
 import type { Config } from '../config.ts';
+import { AimaError } from '../errors.ts';
 
 /** What one request of a worker to the bucket looks like: for `multipart/form-data`. */
 export interface PostPolicy {
@@ -49,14 +50,16 @@ export function openBucket(config: Config) {
   };
   const client = (endpoint: string) => {
     const url = new URL(endpoint);
-    return new Client({
-      endPoint: url.hostname,
-      port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
-      useSSL: url.protocol === 'https:',
-      region: config.AIMA_S3_REGION,
-      pathStyle: true,
-      ...credentials,
-    });
+    return naming(
+      new Client({
+        endPoint: url.hostname,
+        port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+        useSSL: url.protocol === 'https:',
+        region: config.AIMA_S3_REGION,
+        pathStyle: true,
+        ...credentials,
+      }),
+    );
   };
   const inner = client(config.AIMA_S3_ENDPOINT);
   const outer = client(config.AIMA_S3_PUBLIC_ENDPOINT ?? config.AIMA_S3_ENDPOINT);
@@ -183,6 +186,27 @@ export function openBucket(config: Config) {
       return { url: postURL, fields };
     },
   };
+}
+
+/** The client, but with a name for the one fault that is nobody's here: the store cannot be reached. */
+function naming(client: Client): Client {
+  const unreachable = (error: unknown) => {
+    const code = String((error as { code?: unknown } | null)?.code);
+    if (/^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|SlowDown|ServiceUnavailable)/.test(code)) {
+      throw new AimaError('storage_unavailable', 'The object store cannot be reached.', { cause: error });
+    }
+    throw error;
+  };
+  return new Proxy(client, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => {
+        const result: unknown = value.apply(target, args);
+        return result instanceof Promise ? result.catch(unreachable) : result;
+      };
+    },
+  });
 }
 
 function isMissing(error: unknown): boolean {
