@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Superseded } from '../../gpu-worker/lease/server.ts';
 import { baseLogins } from '../broker/brokers.ts';
 import { assignJob, insertInstance, insertJob } from '../database/fresh.ts';
-import { runReport, type System, segment, startJob, startSystem } from './system.ts';
+import { runReport, segment } from './rows.ts';
+import { type System, startJob, startSystem } from './system.ts';
 
 let system: System;
 beforeAll(async () => {
@@ -27,7 +28,12 @@ async function failedJob(): Promise<string> {
   const { server, job } = await startJob(system, jobId);
   await server.savePart(job, 'transcribe', { fromMs: 0, toMs: 1000, rows: [segment('one', 0)] });
   await server.progress(job, 0.5);
-  await server.fail(job, 'internal', 'It broke.', false, runReport([{ status: 'failed' }]));
+  await server.fail(job, {
+    code: 'internal',
+    detail: 'It broke.',
+    retry: false,
+    run: runReport([{ status: 'failed' }]),
+  });
   return jobId;
 }
 
@@ -213,9 +219,12 @@ describe('retry', () => {
     expect((await post(jobId, 'retry')).status).toBe(200);
   });
 
-  it.each([{ fromScratch: 'yes' }, [], 'x'])('refuses the body %j', async (body) => {
-    expect((await post(await failedJob(), 'retry', body)).status).toBe(400);
-  });
+  it.each([{ fromScratch: 'yes' }, { fromScratch: null }, ['fromScratch'], 'x'])(
+    'refuses the body %j',
+    async (body) => {
+      expect((await post(await failedJob(), 'retry', body)).status).toBe(400);
+    },
+  );
 });
 
 describe('confirm', () => {

@@ -4,7 +4,8 @@ import { sweepDeletions } from '../../functions/core/jobs/deletions.ts';
 import { settleJobs } from '../../functions/core/jobs/settle.ts';
 import { Superseded } from '../../gpu-worker/lease/server.ts';
 import { baseLogins } from '../broker/brokers.ts';
-import { runReport, type System, segment, startJob, startSystem } from './system.ts';
+import { runReport, segment } from './rows.ts';
+import { type System, startJob, startSystem } from './system.ts';
 
 let system: System;
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settleJobs } from '../../functions/core/jobs/settle.ts';
-import { runReport, type System, segment, startJob, startSystem } from './system.ts';
+import { runReport, segment } from './rows.ts';
+import { type System, startJob, startSystem } from './system.ts';
 
 let system: System;
 beforeAll(async () => {

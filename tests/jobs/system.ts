@@ -7,8 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Core, core as openCore } from '../../functions/core/core.ts';
 import { scramVerifier } from '../../functions/core/instances/credentials.ts';
-import type { ResultRow } from '../../functions/core/results/rows.ts';
-import type { RunReport } from '../../functions/core/results/run.ts';
 import jobs from '../../functions/jobs/handler.ts';
 import { openServer, type Server } from '../../gpu-worker/lease/server.ts';
 import { baseLogins, removeDir, startEmbedded, temporaryDir } from '../broker/brokers.ts';
@@ -159,44 +157,6 @@ export async function startJob(system: System, jobId: string) {
   const { instanceId, server } = await system.worker();
   await assignJob(system.core.sql, jobId, instanceId);
   return { instanceId, server, job: (await server.claim())! };
-}
-
-export function segment(text: string, startMs: number): ResultRow {
-  const words = text.split(' ').map((word, i) => ({
-    startMs: startMs + 100 * i,
-    endMs: startMs + 100 * (i + 1),
-    text: word,
-    confidence: 0.5,
-  }));
-  return {
-    kind: 'segment',
-    startMs,
-    endMs: startMs + 1000,
-    text,
-    language: 'en',
-    confidence: 0.5,
-    speakerId: null,
-    words,
-  };
-}
-
-export function runReport(analyzers: Partial<RunReport['analyzers'][number]>[]): RunReport {
-  return {
-    startedAt: '2026-01-01T00:00:00.000Z',
-    wallMs: 1,
-    device: 'cpu',
-    worker: 'test',
-    medium: null,
-    analyzers: analyzers.map((one) => ({
-      name: 'transcribe',
-      version: '1',
-      status: 'ok',
-      reason: null,
-      wallMs: 1,
-      models: [],
-      ...one,
-    })),
-  };
 }
 
 async function writeSecrets(dir: string, secrets: Record<string, string>): Promise<void> {

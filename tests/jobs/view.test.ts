@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../functions/core/ids.ts';
 import { settleJobs } from '../../functions/core/jobs/settle.ts';
 import { assignJob, insertInstance } from '../database/fresh.ts';
-import { runReport, type System, startJob, startSystem } from './system.ts';
+import { runReport } from './rows.ts';
+import { type System, startJob, startSystem } from './system.ts';
 
 let system: System;
 beforeAll(async () => {
@@ -86,7 +87,12 @@ describe('one job', () => {
   it('explains its error with advice, also one that this version does not know', async () => {
     const jobId = await system.uploadedJob();
     const { server, job } = await startJob(system, jobId);
-    await server.fail(job, 'broken_media', 'The film ends in mid-frame.', false, runReport([]));
+    await server.fail(job, {
+      code: 'broken_media',
+      detail: 'The film ends in mid-frame.',
+      retry: false,
+      run: runReport([]),
+    });
     expect((await view(jobId)).error).toEqual({
       code: 'broken_media',
       detail: 'The film ends in mid-frame.',

@@ -19,9 +19,7 @@ export async function findStored(core: Core, userId: string, jobId: string): Pro
     from jobs join media using (media_id) where job_id = ${jobId} and jobs.user_id = ${userId}`;
   if (!medium) throw new AimaError('not_found', `There is no job ${jobId}.`);
   if (!medium.isThere) return null;
-  const object = await core.bucket.stat(medium.objectKey).catch((cause: unknown) => {
-    throw new AimaError('storage_unavailable', 'The object store does not answer.', { cause });
-  });
+  const object = await core.bucket.stat(medium.objectKey);
   const isSame = object !== null && (medium.etag === null || medium.etag === object.etag);
   return isSame ? { objectKey: medium.objectKey, name: medium.name } : null;
 }

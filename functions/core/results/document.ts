@@ -30,6 +30,10 @@ export async function buildDocument(sql: Sql | Tx, jobId: string): Promise<Resul
     select analyzer, rows from result_parts(${jobId})`;
   const { rows, unreadable } = readRows(parts);
   const run = RunReport.safeParse(job.run).data ?? null;
+  const lost = [
+    ...(unreadable > 0 ? [`${unreadable} of the saved findings are not readable and are left out.`] : []),
+    ...(job.run !== null && run === null ? ['What the worker reported of its run is not readable.'] : []),
+  ];
 
   const statusOf = (analyzer: string) => run?.analyzers.find((one) => one.name === analyzer)?.status;
   /** Whether there is anything to say: it was asked for, and has run or saved something. */
@@ -58,10 +62,7 @@ export async function buildDocument(sql: Sql | Tx, jobId: string): Promise<Resul
       height: job.height,
     },
     run,
-    notes: [
-      ...notesOf(run),
-      ...(unreadable > 0 ? [`${unreadable} of the saved findings are not readable and are left out.`] : []),
-    ],
+    notes: [...notesOf(run), ...lost],
     transcript:
       ran('transcribe') || statusOf('transcribe') === 'unsupported_language'
         ? { status: statusOf('transcribe') ?? 'partial', language: segments[0]?.language ?? null, segments }

@@ -39,8 +39,8 @@ export const RunReport = z.object({
   device: z.string(),
   worker: z.string(),
   medium: MediumReport.nullable(),
-  /** Places of the medium that could not be read, a sentence each. */
-  damages: z.array(z.string()),
+  /** Places of the medium that could not be read, a sentence each. Earlier workers did not tell. */
+  damages: z.array(z.string()).default([]),
   analyzers: z.array(AnalyzerRun),
 });
 

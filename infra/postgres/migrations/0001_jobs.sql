@@ -115,20 +115,20 @@ create table events (
 create index events_of_job on events (job_id, event_id) where job_id is not null;
 create index events_of_instance on events (instance_id, event_id) where instance_id is not null;
 
-create function check_transition() returns trigger language plpgsql as $$
-declare
-  origin text := case when tg_op = 'INSERT' then '' else old.state end;
+create function check_step(machine text, from_state text, to_state text) returns void language plpgsql as $$
 begin
-  if not exists (select from state_transitions
-                 where machine = tg_argv[0] and from_state = origin and to_state = new.state) then
+  if not exists (select from state_transitions t
+                 where t.machine = $1 and t.from_state = $2 and t.to_state = $3) then
     raise exception using errcode = 'AI001',
-      message = format('%s: %s may not become %s', tg_argv[0], coalesce(nullif(origin, ''), 'nothing'), new.state);
+      message = format('%s: %s may not become %s', $1, coalesce(nullif($2, ''), 'nothing'), $3);
   end if;
-  return new;
 end $$;
 
-create function stamp_job() returns trigger language plpgsql as $$
+-- One trigger does all that belongs to a step, since each costs a claim its share: it checks the
+-- step, stamps its time and writes it to the log.
+create function step_job() returns trigger language plpgsql as $$
 begin
+  perform check_step('job', coalesce(old.state, ''), new.state);
   case new.state
     when 'queued' then
       new.queued_at := coalesce(new.queued_at, clock_timestamp());
@@ -138,26 +138,16 @@ begin
     when 'succeeded', 'failed', 'canceled', 'expired' then new.finished_at := clock_timestamp();
     else null;
   end case;
+  insert into events (type, job_id, instance_id, data)
+  values ('job.' || new.state, new.job_id, coalesce(new.instance_id, old.instance_id),
+          case when new.error_code is null then '{}'
+               else jsonb_build_object('errorCode', new.error_code, 'errorDetail', new.error_detail) end);
   return new;
 end $$;
 
-create function log_job() returns trigger language plpgsql as $$
-begin
-  insert into events (type, job_id, instance_id, data)
-  values ('job.' || new.state, new.job_id, coalesce(new.instance_id, old.instance_id),
-          jsonb_strip_nulls(jsonb_build_object('errorCode', new.error_code, 'errorDetail', new.error_detail)));
-  return null;
-end $$;
-
-create trigger jobs_1_check_insert before insert on jobs for each row execute function check_transition('job');
-create trigger jobs_1_check_update before update of state on jobs for each row
-  when (old.state is distinct from new.state) execute function check_transition('job');
-create trigger jobs_2_stamp_insert before insert on jobs for each row execute function stamp_job();
-create trigger jobs_2_stamp_update before update of state on jobs for each row
-  when (old.state is distinct from new.state) execute function stamp_job();
-create trigger jobs_3_log_insert after insert on jobs for each row execute function log_job();
-create trigger jobs_3_log_update after update of state on jobs for each row
-  when (old.state is distinct from new.state) execute function log_job();
+create trigger jobs_insert before insert on jobs for each row execute function step_job();
+create trigger jobs_step before update of state on jobs for each row
+  when (old.state is distinct from new.state) execute function step_job();
 
 -- Calls to the address a person gave, one row each job; sent until a 2xx or the last try.
 create table webhooks (

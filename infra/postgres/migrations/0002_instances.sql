@@ -34,8 +34,9 @@ create index instances_by_end on instances (terminated_at) where state = 'termin
 
 alter table jobs add foreign key (instance_id) references instances;
 
-create function stamp_instance() returns trigger language plpgsql as $$
+create function step_instance() returns trigger language plpgsql as $$
 begin
+  perform check_step('instance', coalesce(old.state, ''), new.state);
   case new.state
     when 'booting' then new.created_at := coalesce(new.created_at, clock_timestamp());
     when 'ready' then new.ready_at := clock_timestamp();
@@ -43,31 +44,21 @@ begin
     when 'terminated' then new.terminated_at := clock_timestamp(); new.next_look_at := null;
     else null;
   end case;
-  return new;
-end $$;
-
-create function log_instance() returns trigger language plpgsql as $$
-begin
   insert into events (type, instance_id, data)
   values ('instance.' || new.state, new.instance_id,
           jsonb_strip_nulls(jsonb_build_object('provider', new.provider, 'reason', new.reason)));
-  return null;
+  return new;
 end $$;
 
-create trigger instances_1_check_insert before insert on instances for each row execute function check_transition('instance');
-create trigger instances_1_check_update before update of state on instances for each row
-  when (old.state is distinct from new.state) execute function check_transition('instance');
-create trigger instances_2_stamp_update before update of state on instances for each row
-  when (old.state is distinct from new.state) execute function stamp_instance();
-create trigger instances_3_log_insert after insert on instances for each row execute function log_instance();
-create trigger instances_3_log_update after update of state on instances for each row
-  when (old.state is distinct from new.state) execute function log_instance();
+create trigger instances_insert before insert on instances for each row execute function step_instance();
+create trigger instances_step before update of state on instances for each row
+  when (old.state is distinct from new.state) execute function step_instance();
 
 -- Every time a worker began a job, and what became of it.
 create table attempts (
   job_id            ulid not null references jobs on delete cascade,
   attempt           smallint not null,
-  instance_id       ulid not null references instances,
+  instance_id       ulid not null, -- of instances, of which none is ever deleted: a reference would only cost each claim a look
   fence             bigint not null,
   started_at        timestamptz not null default clock_timestamp(),
   ended_at          timestamptz,
@@ -77,7 +68,6 @@ create table attempts (
   cost_microdollars bigint,
   primary key (job_id, attempt)
 );
-create index attempts_of_instance on attempts (instance_id);
 
 -- What a worker needs to reach the medium and keep pictures: signed when the job is assigned,
 -- renewed by the sweep, handed out to the worker that holds the job, and to nobody else.

@@ -111,6 +111,11 @@ language sql stable set search_path = public, pg_temp as $$
   from parts p where p.job_id = p_job_id order by p.analyzer, p.from_ms
 $$;
 
+-- Does not wait for the disk at commit. For calls whose loss in a crash of Postgres does no harm:
+-- after a lost claim the job is only assigned again, and what the worker then says of it is refused.
+create function worker.unhurried()
+returns void language sql as $$ select set_config('synchronous_commit', 'off', true) $$;
+
 create function worker.own_lease(p_fence bigint)
 returns instances language plpgsql stable security definer set search_path = public, pg_temp as $$
 declare lease instances;
@@ -163,6 +168,7 @@ create function worker.heartbeat(p_fence bigint)
 returns jsonb language plpgsql security definer set search_path = public, pg_temp as $$
 declare lease instances := worker.own_lease(p_fence);
 begin
+  perform worker.unhurried();
   update instances set heartbeat_at = clock_timestamp() where instance_id = lease.instance_id;
   return jsonb_build_object('deadlineAt', lease.deadline_at, 'jobs', coalesce(
     (select jsonb_agg(job_id) from jobs where instance_id = lease.instance_id and state = 'running'), '[]'));
@@ -175,6 +181,7 @@ create function worker.claim(p_fence bigint, p_again boolean default false)
 returns jsonb language plpgsql security definer set search_path = public, pg_temp as $$
 declare lease instances := worker.own_lease(p_fence); job jobs;
 begin
+  perform worker.unhurried();
   if p_again then
     update jobs j set fence = nextval('fences')
     where j.job_id = (select q.job_id from jobs q where q.instance_id = lease.instance_id and q.state = 'running'
@@ -274,6 +281,7 @@ create function worker.progress(p_fence bigint, p_job_id text, p_fraction real)
 returns void language plpgsql security definer set search_path = public, pg_temp as $$
 declare job jobs := worker.own_job(p_fence, p_job_id);
 begin
+  perform worker.unhurried();
   update jobs set progress = greatest(progress, least(greatest(p_fraction, 0), 1)) where job_id = job.job_id;
 end $$;
 
@@ -317,4 +325,4 @@ revoke execute on all functions in schema public, worker from public;
 grant usage on schema worker to aima_worker;
 grant execute on function worker.hello, worker.heartbeat, worker.claim, worker.access, worker.saved, worker.save_part,
   worker.progress, worker.finish, worker.fail, worker.leave to aima_worker;
-grant execute on function open_worker_login, close_worker_login, release_jobs, result_parts to aima_functions;
+grant execute on function check_step, open_worker_login, close_worker_login, release_jobs, result_parts to aima_functions;
