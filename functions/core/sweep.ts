@@ -8,6 +8,7 @@ import { closeStaleLogins } from './instances/credentials.ts';
 import { endInstances } from './instances/end.ts';
 import { sweepInstances } from './instances/sweep.ts';
 import { renewAccess } from './jobs/access.ts';
+import { sweepDeletions } from './jobs/deletions.ts';
 import { settleJobs } from './jobs/settle.ts';
 import { decide } from './planner/decide.ts';
 import { sweepUploads } from './submit/sweep.ts';
@@ -23,6 +24,7 @@ export async function sweepJobs(core: Core): Promise<void> {
   await step('settling', () => settleJobs(core));
   await step('planning', () => decide(core));
   await step('webhooks', () => deliverWebhooks(core));
+  await step('deletions', () => sweepDeletions(core));
 }
 
 let lookedAtMs = 0;

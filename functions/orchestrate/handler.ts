@@ -9,6 +9,7 @@ import { defineFunction } from '../core/http/function.ts';
 import { route } from '../core/http/route.ts';
 import { listInstances } from '../core/instances/list.ts';
 import { decide } from '../core/planner/decide.ts';
+import { hold } from '../core/planner/hold.ts';
 import { sweepJobs } from '../core/sweep.ts';
 
 const Decisions = z.array(
@@ -34,6 +35,21 @@ export default defineFunction({
       body: z.object({ dryRun: z.boolean().default(false) }).prefault({}),
       responses: { 200: { description: 'What was decided, each with its reason', schema: Decisions } },
       handle: async ({ body }) => (await decide(core(), body)).actions,
+    }),
+    route('POST', '/hold', {
+      caller: 'user',
+      summary: 'Hold the queue: nothing is rented and no job begins until it is released',
+      responses: { 204: { description: 'Held; what runs goes on' } },
+      handle: () => hold(core().sql, true),
+    }),
+    route('POST', '/release', {
+      caller: 'user',
+      summary: 'Let a held queue go on',
+      responses: { 204: { description: 'Goes on at once' } },
+      async handle() {
+        await hold(core().sql, false);
+        core().publisher.jobsQueued([]);
+      },
     }),
     route('GET', '/', {
       caller: 'user',

@@ -6,7 +6,7 @@
  * long is the caller's business: `signal` ends the trying.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { z } from 'zod';
 import { connect } from '../../functions/core/database.ts';
 import { ResultRow } from '../../functions/core/results/rows.ts';
@@ -49,6 +49,12 @@ export class LeaseOver extends Error {
   override name = 'LeaseOver';
 }
 
+/** AI003: the lease is over. The others: the login itself is gone, which happens only with the lease. */
+const loginGone = ['AI003', '28P01', '28000', '42704'];
+/** SQLSTATE 08 and 57P0x, 53300 (Postgres goes, comes or is full); the driver's and the system's codes for a broken line. */
+const serverAway =
+  /^(08|57P0[1-3]|53300|CONNECT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
+
 export type Server = ReturnType<typeof openServer>;
 
 export function openServer(databaseUrl: string, signal: AbortSignal) {
@@ -61,13 +67,10 @@ export function openServer(databaseUrl: string, signal: AbortSignal) {
       try {
         return await run(again);
       } catch (error) {
-        if (error instanceof postgres.PostgresError) {
-          if (error.code === 'AI002') throw new Superseded(error.message);
-          // 28P01, 28000, 42704: the login itself is gone, which happens only with the lease.
-          if (['AI003', '28P01', '28000', '42704'].includes(error.code)) throw new LeaseOver(error.message);
-          // 57P01-3, 53300: shutting down, starting up, too many connections. All else is a fault.
-          if (!/^(57P0[1-3]|53300|08)/.test(error.code)) throw error;
-        }
+        const code = String((error as { code?: unknown } | null)?.code);
+        if (code === 'AI002') throw new Superseded((error as Error).message);
+        if (loginGone.includes(code)) throw new LeaseOver((error as Error).message);
+        if (!serverAway.test(code)) throw error;
         signal.throwIfAborted();
         await sleep(pauseMs, undefined, { signal });
       }

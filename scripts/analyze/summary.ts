@@ -37,8 +37,8 @@ function texts({ texts }: ResultDocument): string[] {
   return ['', 'Text in the picture', ...texts.map((one) => `  ${spans(one.instances)}  ${one.text}`)];
 }
 
-function scenes({ scenes }: ResultDocument): string[] {
-  if (!scenes || scenes.length === 0) return [];
+function scenes({ scenes, medium }: ResultDocument): string[] {
+  if (!scenes || medium.kind !== 'video') return [];
   return ['', 'Scenes', ...scenes.map((one) => `  ${clock(one.startMs)} – ${clock(one.endMs)}`)];
 }
 

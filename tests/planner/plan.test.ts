@@ -58,6 +58,7 @@ const instance = (more: Partial<LiveInstance> = {}): LiveInstance => ({
 
 const look = (input: Partial<PlanInput>): PlanInput => ({
   nowMs: 0,
+  held: false,
   jobs: [],
   instances: [],
   offers: [],
@@ -109,6 +110,11 @@ describe('the planner', () => {
     expect(plan(look({ instances: [working, instance({ instanceId: 'i2', state: 'in_doubt' })] }))).toEqual(
       [],
     );
+  });
+
+  it('lets every job wait while the queue is held, and ends what has no work all the same', () => {
+    const actions = plan(look({ held: true, jobs: [job('j')], offers: [offer()], instances: [instance()] }));
+    expect(short(actions)).toEqual(['j waits: the queue is held', 'drain i1']);
   });
 
   it('says why a job waits', () => {

@@ -137,7 +137,10 @@ describe('languages', () => {
 
   /** Played backwards, speech keeps its voice and rhythm and has no English words: like a foreign language. */
   test('speech that is not English is turned down, and nothing of it saved', async () => {
-    const foreign = withPauses([speech.toReversed(), speech.toReversed(), speech.toReversed()], 1_500);
+    const foreign = withPauses(
+      Array.from({ length: 6 }, () => speech.toReversed()),
+      1_500,
+    );
     const transcript = await transcribeSound(foreign);
     expect(transcript.outcome?.status).toBe('unsupported_language');
     expect(transcript.rows).toEqual([]);

@@ -59,6 +59,6 @@ async function abandonUpload({ sql, bucket }: Core, mediaId: string): Promise<vo
   try {
     await bucket.abortMultipart(upload.objectKey, upload.uploadId);
   } catch (error) {
-    console.warn(`the upload of medium ${mediaId} is left to the sweep:`, error);
+    console.warn(`the upload of medium ${mediaId} is left to the sweep: ${(error as Error).message}`);
   }
 }

@@ -46,7 +46,7 @@ export async function removeObjects(core: Core, options: { keys?: string[] }): P
       await removeObject(core, deletion);
       removed++;
     } catch (error) {
-      console.warn(`${deletion.key} is not deleted yet:`, error);
+      console.warn(`${deletion.key} is not deleted yet: ${(error as Error).message}`);
     }
   }
   return removed;

@@ -22,8 +22,18 @@ export async function settleJobs(
   options: { jobId?: string; most?: number } = {},
 ): Promise<string[]> {
   const settled: string[] = [];
-  for (const most = options.most ?? 100; settled.length < most; ) {
-    const job = await settleNext(core, options.jobId);
+  const seen: string[] = [];
+  for (const most = options.most ?? 100; seen.length < most; ) {
+    const tried = seen.length;
+    let job: Unsettled | null;
+    try {
+      job = await settleNext(core, options.jobId, seen);
+    } catch (error) {
+      if (seen.length === tried) throw error;
+      // One that cannot be settled must not keep the others waiting; the next sweep tries it again.
+      console.error('settling:', error);
+      continue;
+    }
     if (!job) break;
     settled.push(job.jobId);
     core.publisher.jobSettled(job.jobId, job.state);
@@ -32,14 +42,16 @@ export async function settleJobs(
   return settled;
 }
 
-async function settleNext(core: Core, only: string | undefined): Promise<Unsettled | null> {
+/** @param seen jobs to leave out; the one that is tried is added before anything can go wrong with it. */
+async function settleNext(core: Core, only: string | undefined, seen: string[]): Promise<Unsettled | null> {
   return core.sql.begin(async (tx) => {
     const [job] = await tx<Unsettled[]>`
       select job_id, user_id, state, progress, callback_url from jobs
       where settled_at is null and state in ('succeeded', 'failed', 'canceled', 'expired')
-        and (${only ?? null}::text is null or job_id = ${only ?? null})
+        and (${only ?? null}::text is null or job_id = ${only ?? null}) and job_id <> all (${seen})
       order by finished_at limit 1 for update skip locked`;
     if (!job) return null;
+    seen.push(job.jobId);
     await tx`
       update attempts set
         ended_at = coalesce(ended_at, clock_timestamp()),

@@ -14,6 +14,7 @@ import { type Lease, launch } from '../instances/launch.ts';
 import { grantAccess } from '../jobs/access.ts';
 import type { Offer } from '../providers/provider.ts';
 import { type Measured, priorWorkMs } from './estimate.ts';
+import { isHeld } from './hold.ts';
 import { type Action, type LiveInstance, type Policy, plan, type QueuedJob } from './plan.ts';
 
 export interface Decision {
@@ -93,7 +94,7 @@ async function snapshot(core: Core, tx: Tx, offers: Offer[]) {
     speed: offer.speed,
     bootMs: measured[row.provider]?.bootMs ?? offer.bootMs,
   }));
-  return { nowMs, jobs, instances, offers, policy: await policy(core, tx), measured };
+  return { nowMs, held: await isHeld(tx), jobs, instances, offers, policy: await policy(core, tx), measured };
 }
 
 async function policy(core: Core, tx: Tx): Promise<Policy> {

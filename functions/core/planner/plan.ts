@@ -43,6 +43,8 @@ export interface Policy {
 
 export interface PlanInput {
   nowMs: number;
+  /** Somebody holds the queue: every job waits. */
+  held: boolean;
   jobs: QueuedJob[];
   instances: LiveInstance[];
   offers: Offer[];
@@ -135,6 +137,10 @@ export function plan(input: PlanInput): Action[] {
           });
 
   for (const job of [...input.jobs].sort(byTurn)) {
+    if (input.held) {
+      actions.push({ type: 'wait', jobId: job.jobId, because: 'the queue is held' });
+      continue;
+    }
     const options = [...places, ...openOffers()].map((place) => {
       const work = workMs(job, place.speed, measured[place.provider]);
       const doneInMs = place.freeInMs + work;

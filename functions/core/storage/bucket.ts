@@ -118,7 +118,11 @@ export function openBucket(config: Config) {
     async removeAll(prefix: string): Promise<void> {
       const keys: string[] = [];
       for await (const item of inner.listObjectsV2(name, prefix, true)) if (item.name) keys.push(item.name);
-      if (keys.length > 0) await inner.removeObjects(name, keys);
+      if (keys.length === 0) return;
+      // Answers with what could not be removed, where everything else throws.
+      const faults = await inner.removeObjects(name, keys);
+      if (faults.some(Boolean))
+        throw new Error(`${faults.length} objects below ${prefix} could not be removed.`);
     },
 
     /** Objects below a prefix, in the order of their keys, from the first after `startAfter` on. */
@@ -131,9 +135,10 @@ export function openBucket(config: Config) {
       }
     },
 
-    presignGet(key: string, expirySeconds: number, fileName?: string): Promise<string> {
-      const headers: Record<string, string> = fileName
-        ? { 'response-content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(fileName)}` }
+    /** @param disposition what the answer shall say in Content-Disposition. */
+    presignGet(key: string, expirySeconds: number, disposition?: string): Promise<string> {
+      const headers: Record<string, string> = disposition
+        ? { 'response-content-disposition': disposition }
         : {};
       return outer.presignedGetObject(name, key, expirySeconds, headers);
     },

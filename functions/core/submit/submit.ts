@@ -183,10 +183,11 @@ async function answer(core: Core, batchId: string, jobs: AnnouncedJob[]): Promis
 
 /** A medium of the same object was written between looking and writing. */
 function refuseClash(error: unknown): never {
-  if ((error as { constraint_name?: string }).constraint_name === 'media_object_key') {
+  const { constraint_name: constraint } = error as { constraint_name?: string };
+  if (constraint === 'media_object_key' || constraint === 'jobs_media_id_fkey') {
     throw new AimaError(
       'conflict',
-      'One of the objects was submitted in the same moment: send the request again.',
+      'One of the objects was submitted or deleted in the same moment: send the request again.',
     );
   }
   throw error;

@@ -99,8 +99,10 @@ create index jobs_running on jobs (instance_id) where state = 'running';
 create index jobs_waiting on jobs (created_at) where state in ('awaiting_upload', 'awaiting_confirmation');
 create index jobs_unsettled on jobs (finished_at)
   where settled_at is null and state in ('succeeded', 'failed', 'canceled', 'expired');
-create index jobs_of_user on jobs (user_id, job_id desc);
-create index jobs_of_user_by_state on jobs (user_id, state, job_id desc);
+-- Ascending in every column: only then is (user_id, state, job_id) < (…) one range of the index,
+-- which is how functions/core/jobs/list.ts asks.
+create index jobs_of_user on jobs (user_id, job_id);
+create index jobs_of_user_by_state on jobs (user_id, state, job_id);
 create index jobs_of_media on jobs (media_id);
 create index jobs_of_batch on jobs (batch_id);
 

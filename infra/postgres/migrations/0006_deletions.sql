@@ -4,7 +4,7 @@
 create table deletions (
   key          text not null,    -- of an object, or what the keys of several begin with
   is_prefix    boolean not null,
-  media_id     text references media on delete set null, -- the medium that goes with its object
+  media_id     ulid references media on delete set null, -- the medium that goes with its object
   signed_until timestamptz,      -- null: nobody was given an address to write there
   tries        integer not null default 0,
   next_try_at  timestamptz not null default now(),

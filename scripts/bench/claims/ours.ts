@@ -71,10 +71,13 @@ async function insertJobs(
   job: { state: string; instanceId: string | null },
 ) {
   await admin`insert into batches (batch_id, user_id) values (${owner}, ${owner}) on conflict do nothing`;
-  await admin`insert into media (media_id, user_id, object_key, name) values (${owner}, ${owner}, 'bench', 'bench') on conflict do nothing`;
+  await admin`
+    insert into media (media_id, user_id, object_key, name)
+    select ${prefix} || lpad(n::text, 16, '0'), ${owner}, ${prefix} || n, 'bench' from generate_series(1, ${count}::integer) n
+    on conflict do nothing`;
   await admin`
     insert into jobs (job_id, user_id, batch_id, media_id, state, analyses, instance_id, queued_at, finished_at, settled_at)
-    select ${prefix} || lpad(n::text, 16, '0'), ${owner}, ${owner}, ${owner}, ${job.state}, '{metadata}', ${job.instanceId}, now(),
+    select ${prefix} || lpad(n::text, 16, '0'), ${owner}, ${owner}, ${prefix} || lpad(n::text, 16, '0'), ${job.state}, '{metadata}', ${job.instanceId}, now(),
       case when ${job.state} = 'succeeded' then now() end, case when ${job.state} = 'succeeded' then now() end
     from generate_series(1, ${count}::integer) n`;
   await admin`
@@ -83,8 +86,10 @@ async function insertJobs(
     on conflict do nothing`;
 }
 
+/** Rows that only have to be there: no state machine, no log, no references checked. */
 async function withoutTriggers(admin: Sql, run: () => Promise<void>): Promise<void> {
-  await admin`alter table jobs disable trigger user`;
+  await admin`set session_replication_role = replica`;
+  await admin`set statement_timeout = 0`;
   await run();
-  await admin`alter table jobs enable trigger user`;
+  await admin`set session_replication_role = default`;
 }
