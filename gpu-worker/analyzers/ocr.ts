@@ -17,7 +17,7 @@ export const ocr: Analyzer = {
   kinds: ['image', 'video'],
   feed: { frames: { fps: 1, maxWidth: 1280 } },
   models: ['ppocr-det', 'ppocr-rec'],
-  cost: 0.9,
+  cost: 0.4,
   async start(context) {
     if (!isReadable(context.language)) return new UnreadableSession(context);
     return new OcrSession(context, await TextReader.open(context.models));

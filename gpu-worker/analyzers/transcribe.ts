@@ -10,7 +10,7 @@
 import type { SegmentRow } from '../../functions/core/results/rows.ts';
 import type { ModelStore } from '../models/store.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession, Outcome, Part } from './analyzer.ts';
-import { EVIDENCE_WORDS, isClearlyNotEnglish } from './speech/english.ts';
+import { judgeLanguage, type Language } from './speech/english.ts';
 import { SpeechListener, type Utterance } from './speech/listener.ts';
 import { SileroVad } from './speech/silero.ts';
 import { VoskModel } from './speech/vosk.ts';
@@ -23,7 +23,7 @@ export const transcribe: Analyzer = {
   kinds: ['audio', 'video'],
   feed: { pcm: true },
   models: ['silero-vad', 'vosk-lib', 'vosk-en'],
-  cost: 0.12,
+  cost: 0.1,
   async start(context) {
     if (context.language !== null && new Intl.Locale(context.language).language !== LANGUAGE) {
       return new RefusedSession(
@@ -46,14 +46,12 @@ function sharedModel(models: ModelStore): Promise<VoskModel> {
   return loading;
 }
 
-/** `undecided` holds rows back; `other` drops what is heard. */
-type Language = 'undecided' | 'english' | 'other';
-
 class TranscribeSession implements AnalyzerSession {
   readonly #context: AnalyzerContext;
   readonly #listenFrom: (ms: number) => SpeechListener;
   /** Made with the first sound, whose time it needs. */
   #listener: SpeechListener | null = null;
+  /** While `undecided` the rows are held back; of `other` there are none. */
   #language: Language;
   #hasSpeech: boolean;
   #rows: SegmentRow[] = [];
@@ -75,8 +73,7 @@ class TranscribeSession implements AnalyzerSession {
     this.#listener ??= this.#listenFrom(Math.round(startMs));
     await this.#listener.hear(samples);
     this.#collect(this.#listener);
-    const words = this.#rows.reduce((sum, row) => sum + row.words.length, 0);
-    if (this.#language === 'undecided' && words >= EVIDENCE_WORDS) this.#decide();
+    this.#judge(false);
   }
 
   async drain(nowMs: number): Promise<Part> {
@@ -92,7 +89,7 @@ class TranscribeSession implements AnalyzerSession {
       await this.#listener.finish();
       this.#collect(this.#listener);
     }
-    if (this.#language === 'undecided') this.#decide();
+    this.#judge(true);
     const toMs = Math.max(this.#context.durationMs, this.#toMs, Math.ceil(this.#listener?.finalMs ?? 0));
     return { toMs, rows: this.#rows.splice(0), outcome: this.#outcome() };
   }
@@ -107,9 +104,10 @@ class TranscribeSession implements AnalyzerSession {
     this.#hasSpeech ||= rows.length > 0;
   }
 
-  #decide(): void {
+  #judge(isAll: boolean): void {
+    if (this.#language !== 'undecided') return;
     const confidences = this.#rows.flatMap((row) => row.words.map((word) => word.confidence ?? 0));
-    this.#language = isClearlyNotEnglish(confidences) ? 'other' : 'english';
+    this.#language = judgeLanguage(confidences, isAll);
     if (this.#language === 'other') this.#rows = [];
   }
 

@@ -18,6 +18,8 @@ describe('the OpenAPI document', () => {
     );
     expect(operations.toSorted()).toEqual(
       [
+        'POST orchestrate/hold',
+        'POST orchestrate/release',
         'POST submit-job',
         'POST submit-job/{jobId}/complete',
         'POST submit-job/{jobId}/upload',

@@ -86,7 +86,7 @@ describe('a job that is resumed', () => {
 
   test('has saved parts by then', async () => {
     const lost = await transcribeSound(sound, { stopAtMs: 41_000 });
-    expect(words(lost).length).toBeGreaterThan(40);
+    expect(words(lost).length).toBeGreaterThanOrEqual(40);
     expect(lost.toMs).toBeGreaterThan(30_000);
   });
 });

@@ -18,7 +18,9 @@ import { parseDictionary, type Reading, recognizeLine } from './recognizer.ts';
  * Below this a reading is dropped. PaddleOCR's default (drop_score). In 11 photographs, what was
  * no text was read with at most 0.42, and what could be made out by eye with at least 0.66.
  */
-export const LEAST_CONFIDENCE = 0.5;
+const LEAST_CONFIDENCE = 0.5;
+/** For single characters: edges of clothes and faces were read as "I", "d" and "6" with up to 0.77. */
+const LEAST_CONFIDENCE_ALONE = 0.9;
 
 export class TextReader {
   readonly #detector: InferenceSession;
@@ -45,7 +47,7 @@ export class TextReader {
     const lines: Line[] = [];
     for (const quad of await detectText(this.#detector, frame)) {
       const reading = await this.#readBox(frame, quad);
-      if (reading.text === '' || reading.confidence < LEAST_CONFIDENCE) continue;
+      if (!isBelievable(reading)) continue;
       lines.push({ ...reading, quad });
     }
     return joinNeighbours(inReadingOrder(lines)).map((line) => ({
@@ -62,6 +64,11 @@ export class TextReader {
     }
     return best;
   }
+}
+
+function isBelievable({ text, confidence }: Reading): boolean {
+  if (text === '') return false;
+  return confidence >= (text.length === 1 ? LEAST_CONFIDENCE_ALONE : LEAST_CONFIDENCE);
 }
 
 function asFractions([a, b, c, d]: Quad, { width, height }: Frame): Quad {

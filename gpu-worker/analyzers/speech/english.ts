@@ -21,18 +21,26 @@
  * confidences are in the result for whoever wants to see.
  */
 
-/** Words to wait for before deciding, where the medium has so many. */
-export const EVIDENCE_WORDS = 80;
 const SURE = 0.999;
+/** Words after which it is decided for good. */
+const ENOUGH_WORDS = 80;
 const LEAST_SURE_SHARE = 0.36;
-
+/** Words after which it may be decided where it is clearer: English at once, other languages at the end. */
 const FEW_WORDS = 40;
-const LEAST_SURE_SHARE_OF_FEW = 0.25;
+const SURELY_ENGLISH_SHARE = 0.5;
+const SURELY_OTHER_SHARE = 0.25;
 
-/** Whether words with these confidences, all that were heard so far, are clearly not English. */
-export function isClearlyNotEnglish(confidences: readonly number[]): boolean {
+/** `undecided`: more words are needed. */
+export type Language = 'undecided' | 'english' | 'other';
+
+/**
+ * What language words with these confidences are in, all that were heard so far. Where no
+ * more will come (`isAll`), what is not clearly another language counts as English.
+ */
+export function judgeLanguage(confidences: readonly number[], isAll: boolean): Language {
   const count = confidences.length;
-  if (count < FEW_WORDS) return false;
-  const sureShare = confidences.filter((confidence) => confidence >= SURE).length / count;
-  return sureShare < (count < EVIDENCE_WORDS ? LEAST_SURE_SHARE_OF_FEW : LEAST_SURE_SHARE);
+  const sureShare = confidences.filter((confidence) => confidence >= SURE).length / Math.max(count, 1);
+  if (count >= ENOUGH_WORDS) return sureShare < LEAST_SURE_SHARE ? 'other' : 'english';
+  if (!isAll) return count >= FEW_WORDS && sureShare >= SURELY_ENGLISH_SHARE ? 'english' : 'undecided';
+  return count >= FEW_WORDS && sureShare < SURELY_OTHER_SHARE ? 'other' : 'english';
 }

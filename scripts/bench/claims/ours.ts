@@ -39,7 +39,7 @@ export async function fill(admin: Sql, leases: Lease[]): Promise<void> {
       });
     }
   });
-  await admin`vacuum analyze jobs, job_access, attempts`;
+  await admin`vacuum analyze jobs, job_access`;
 }
 
 export async function insertFinished(admin: Sql): Promise<void> {
