@@ -66,7 +66,15 @@ export const ERRORS = {
     'Wait for an offer, or allow a higher price or more places.',
   ),
   provider_error: row(502, 'later', 'The provider failed', 'Nothing to do: it is tried again.'),
-  worker_lost: row(502, 'now', 'The worker was lost', 'Nothing to do: the job is given to another one.'),
+  worker_lost: row(
+    502,
+    'now',
+    'The worker was lost',
+    'Retry the job; if it is lost again, look at its events and at the logs of the workers.',
+  ),
+  analysis_failed: row(500, 'later', 'The analysis failed', 'Retry the job, or ask for fewer analyses.'),
+  media_unreachable: row(502, 'later', 'The worker could not fetch the medium', 'Retry the job in a minute.'),
+  media_changed: row(409, 'later', 'The medium was replaced meanwhile', 'Submit the new file.'),
   attempts_exhausted: row(
     500,
     'never',
@@ -75,6 +83,12 @@ export const ERRORS = {
   ),
 
   // This installation.
+  models_unavailable: row(
+    503,
+    'later',
+    'Models unavailable',
+    'Check that the npm registry can be reached, then try again.',
+  ),
   storage_unavailable: row(503, 'later', 'Object store unavailable', 'Try again in a minute.'),
   database_unavailable: row(503, 'later', 'Database unavailable', 'Try again in a minute.'),
   timeout: row(504, 'later', 'It took too long', 'Read the state first: it may have been done all the same.'),

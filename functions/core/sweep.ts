@@ -4,7 +4,7 @@
  * else every few minutes. Each step stands alone: one that fails does not stop the others.
  */
 import type { Core } from './core.ts';
-import { closeStaleLogins } from './instances/credentials.ts';
+import { mendLogins } from './instances/credentials.ts';
 import { endInstances } from './instances/end.ts';
 import { sweepInstances } from './instances/sweep.ts';
 import { renewAccess } from './jobs/access.ts';
@@ -36,7 +36,7 @@ export async function sweepLeases(core: Core, nowMs = Date.now()): Promise<void>
   lookedAtMs = nowMs;
   await step('leases', () => sweepInstances(core));
   await step('ending', () => endInstances(core));
-  await step('logins', () => closeStaleLogins(core));
+  await step('logins', () => mendLogins(core));
   // What was given back to the queue needs another instance.
   await step('planning', () => decide(core));
 }

@@ -7,7 +7,7 @@ import { resultPrefix } from '../../functions/core/storage/prefix.ts';
 import { analyzers } from '../analyzers/index.ts';
 import { MediaError } from '../media/errors.ts';
 import { type Medium, probeMedium } from '../media/probe.ts';
-import { ensureModels } from '../models/ensure-models.ts';
+import { ensureModels, ModelFetchError } from '../models/ensure-models.ts';
 import type { ModelStore } from '../models/store.ts';
 import { analyzeMedium } from '../pipeline.ts';
 import type { Bell } from './bell.ts';
@@ -144,5 +144,7 @@ function failureOf(error: unknown): { code: string; detail: string; retry: boole
       retry: error.code === 'media_unreachable' || error.code === 'media_changed',
     };
   }
+  if (error instanceof ModelFetchError)
+    return { code: 'models_unavailable', detail: error.message, retry: true };
   return { code: 'internal', detail: error instanceof Error ? error.message : String(error), retry: true };
 }

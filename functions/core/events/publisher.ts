@@ -1,13 +1,21 @@
 /**
  * Rings the bell. Publishing never fails a caller and never makes it wait for a broker that is
- * away: what it would say is already in Postgres, where the sweep finds it.
+ * away: what it would say is already in Postgres, where the sweep finds it. What was rung meanwhile
+ * is kept for the broker's return, up to a limit, since a late bell still comes before the sweep;
+ * so is the first one of a process, which is rung before its connection stands.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Config } from '../config.ts';
 import { topics } from './topics.ts';
 
+/** Bells kept while the broker is away; beyond them the sweep has to do. */
+const mostKept = 1000;
+
 export interface Publisher {
   client: MqttClient;
+  /** Whether the broker can be spoken to, waiting a little for it. */
+  isConnected(patienceMs: number): Promise<boolean>;
   mediaRequested(jobIds: string[]): void;
   jobsQueued(jobIds: string[]): void;
   jobSettled(jobId: string, state: string): void;
@@ -23,15 +31,25 @@ export function openPublisher(config: Config): Publisher {
     password: config.secret('mqtt-functions-password'),
     clientId: `functions-${process.pid}-${Date.now().toString(36)}`,
     reconnectPeriod: 1000,
-    // A bell that could not be rung is not rung later: the sweep has looked by then.
-    queueQoSZero: false,
   });
   client.on('error', () => {}); // it reconnects by itself
+  // Each command that waits for an answer listens for it.
+  client.setMaxListeners(0);
+  let kept = 0;
   const publish = (topic: string, body: object, retain = false) => {
-    if (client.connected) client.publish(topic, JSON.stringify({ v: 1, ...body }), { qos: 1, retain });
+    if (kept >= mostKept) return;
+    kept++;
+    client.publish(topic, JSON.stringify({ v: 1, ...body }), { qos: 1, retain }, () => {
+      kept--;
+    });
   };
   return {
     client,
+    async isConnected(patienceMs) {
+      const endMs = Date.now() + patienceMs;
+      while (!client.connected && Date.now() < endMs) await sleep(20);
+      return client.connected;
+    },
     mediaRequested: (jobIds) => publish(topics.mediaRequested, { jobIds: jobIds.slice(0, 1000) }),
     jobsQueued: (jobIds) => publish(topics.jobsQueued, { jobIds: jobIds.slice(0, 1000) }),
     jobSettled: (jobId, state) => publish(topics.jobsSettled, { jobId, state }),

@@ -7,6 +7,9 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { Core } from '../core.ts';
 import { closeWorkerLogin, listWorkerLogins, openWorkerLogin } from '../events/logins.ts';
 
+/** A process that has just begun needs a moment to connect; a broker that is away must not keep a launch waiting. */
+const brokerPatienceMs = 1500;
+
 /** Time beyond its deadline in which a worker may still say goodbye. */
 const graceMs = 10 * 60_000;
 
@@ -38,11 +41,14 @@ export async function openLogins(core: Core, instanceId: string, deadlineAt: Dat
   const validUntil = new Date(deadlineAt.getTime() + graceMs);
   await core.sql`select open_worker_login(${instanceId}, ${verifier}, ${validUntil})`;
   // Without the broker a worker does all its work and only rings no bell.
-  if (!core.publisher.client.connected) return;
-  await openWorkerLogin(core.publisher.client, {
-    instanceId,
-    password: leasePassword(key, 'mqtt', instanceId),
-  }).catch((error: unknown) => console.warn(`no MQTT login for ${instanceId}:`, (error as Error).message));
+  if (await core.publisher.isConnected(brokerPatienceMs)) await openMqttLogin(core, instanceId);
+}
+
+async function openMqttLogin(core: Core, instanceId: string): Promise<void> {
+  const password = leasePassword(core.config.secret('lease-key'), 'mqtt', instanceId);
+  await openWorkerLogin(core.publisher.client, { instanceId, password }).catch((error: unknown) =>
+    console.warn(`no MQTT login for ${instanceId}:`, (error as Error).message),
+  );
 }
 
 /** Ends the lease's logins and every session that is open with them. */
@@ -54,13 +60,22 @@ export async function closeLogins(core: Core, instanceId: string): Promise<void>
   );
 }
 
-/** Closes what stayed open when a lease ended, because the broker or we were away in that moment. */
-export async function closeStaleLogins(core: Core): Promise<void> {
-  const atBroker = core.publisher.client.connected ? await listWorkerLogins(core.publisher.client) : [];
-  const over = await core.sql<{ instanceId: string }[]>`
-    select instance_id from instances where state = 'terminated'
-    and (instance_id = any (${atBroker}) or exists (select from pg_roles where rolname = 'aima_worker_' || instance_id))`;
-  for (const { instanceId } of over) await closeLogins(core, instanceId);
+/**
+ * Closes what stayed open when a lease ended, and opens at the broker what could not be opened when
+ * it began, because the broker or we were away in that moment.
+ */
+export async function mendLogins(core: Core): Promise<void> {
+  const connected = core.publisher.client.connected;
+  const atBroker = connected ? await listWorkerLogins(core.publisher.client) : [];
+  const rows = await core.sql<{ instanceId: string; isOver: boolean }[]>`
+    select instance_id, state = 'terminated' as is_over from instances
+    where state in ('booting', 'ready')
+      or state = 'terminated' and (instance_id = any (${atBroker})
+        or exists (select from pg_roles where rolname = 'aima_worker_' || instance_id))`;
+  for (const { instanceId, isOver } of rows) {
+    if (isOver) await closeLogins(core, instanceId);
+    else if (connected && !atBroker.includes(instanceId)) await openMqttLogin(core, instanceId);
+  }
 }
 
 /** The worker's environment: addresses and this lease's own credentials, nothing else. */
