@@ -42,12 +42,6 @@ export const ERRORS = {
   // The medium.
   broken_media: row(422, 'never', 'The file is damaged', 'Check that it plays, or export it anew.'),
   media_too_large: row(413, 'never', 'The file is too large', 'Cut it into parts or reduce its size.'),
-  unsupported_language: row(
-    422,
-    'never',
-    'Language not supported',
-    'Name another language, or use a larger model tier.',
-  ),
   url_not_allowed: row(422, 'never', 'Address not allowed', 'Use an https address that is public.'),
   url_fetch_failed: row(
     422,
@@ -58,14 +52,6 @@ export const ERRORS = {
   upload_expired: row(410, 'never', 'The upload came too late', 'Submit the file again.'),
 
   // Renting and running.
-  over_budget: row(402, 'never', 'Over budget', 'Raise the budget or the maximum cost of the job.'),
-  no_offer: row(
-    503,
-    'later',
-    'No machine to rent',
-    'Wait for an offer, or allow a higher price or more places.',
-  ),
-  provider_error: row(502, 'later', 'The provider failed', 'Nothing to do: it is tried again.'),
   worker_lost: row(
     502,
     'now',
@@ -75,12 +61,6 @@ export const ERRORS = {
   analysis_failed: row(500, 'later', 'The analysis failed', 'Retry the job, or ask for fewer analyses.'),
   media_unreachable: row(502, 'later', 'The worker could not fetch the medium', 'Retry the job in a minute.'),
   media_changed: row(409, 'later', 'The medium was replaced meanwhile', 'Submit the new file.'),
-  attempts_exhausted: row(
-    500,
-    'never',
-    'Failed at every attempt',
-    'Look at the events of the job; retry it when the cause is gone.',
-  ),
 
   // This installation.
   models_unavailable: row(

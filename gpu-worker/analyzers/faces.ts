@@ -8,10 +8,10 @@
 import type { FaceRow, PersonRow, ResultRow } from '../../functions/core/results/rows.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession } from './analyzer.ts';
 import { centre, iou, round, roundBox, roundPoint } from './boxes.ts';
-import { decodeEmbedding, encodeEmbedding, FaceAlbum, meanEmbedding } from './face-album.ts';
-import { EMBEDDING_SPACE } from './face-description.ts';
-import { FACE_MODELS, type FaceSighting, openFaceFinder } from './face-finder.ts';
-import { dot, groupPersons } from './persons.ts';
+import { decodeEmbedding, encodeEmbedding, FaceAlbum, meanEmbedding } from './faces/album.ts';
+import { EMBEDDING_SPACE } from './faces/description.ts';
+import { FACE_MODELS, type FaceSighting, openFaceFinder } from './faces/finder.ts';
+import { dot, groupPersons } from './faces/persons.ts';
 import { type Track, Tracker, type TrackPart } from './tracks.ts';
 
 const FRAMES_PER_SECOND = 2;

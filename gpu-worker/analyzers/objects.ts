@@ -2,8 +2,8 @@
 import type { ObjectRow, ResultRow } from '../../functions/core/results/rows.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession } from './analyzer.ts';
 import { iou, round, roundBox } from './boxes.ts';
-import { cocoLabels } from './coco-labels.ts';
-import { detectObjects, OBJECT_MODEL } from './object-detector.ts';
+import { cocoLabels } from './objects/coco-labels.ts';
+import { detectObjects, OBJECT_MODEL } from './objects/detector.ts';
 import { type Sighting, type Track, Tracker, type TrackPart } from './tracks.ts';
 
 interface ObjectSighting extends Sighting {

@@ -65,13 +65,13 @@ describe('stack.yml of this project', () => {
   test('names the functions, their events and schedules', async () => {
     const stack = await readStack(file, {});
     expect(Object.fromEntries(stack.map((one) => [one.name, one.annotations]))).toEqual({
-      'submit-job': { topic: 'aima/media/uploaded' },
+      'submit-job': { topic: 'aima/media/uploaded,aima/media/requested', concurrency: '8' },
       orchestrate: {
-        topic: 'aima/jobs/queued,aima/leases/+/ready',
+        topic: 'aima/jobs/queued',
         schedule: '*/30 * * * * *',
         coalesce: 'true',
       },
-      'on-complete': { topic: 'aima/leases/+/finished,aima/leases/+/idle' },
+      'on-complete': { topic: 'aima/leases/+/finished,aima/leases/+/idle', coalesce: 'true' },
       terminate: { topic: 'aima/instances/drained', schedule: '*/30 * * * * *' },
       jobs: {},
     });

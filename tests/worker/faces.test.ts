@@ -3,9 +3,9 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { FaceRow, PersonRow } from '../../functions/core/results/rows.ts';
-import { decodeEmbedding } from '../../gpu-worker/analyzers/face-album.ts';
+import { decodeEmbedding } from '../../gpu-worker/analyzers/faces/album.ts';
+import { dot } from '../../gpu-worker/analyzers/faces/persons.ts';
 import { faces } from '../../gpu-worker/analyzers/faces.ts';
-import { dot } from '../../gpu-worker/analyzers/persons.ts';
 import { type TestMedia, testMedia } from '../media/test-media.ts';
 import { type Analysis, analyzeFilm, analyzePicture } from './picture-analysis.ts';
 

@@ -2,20 +2,14 @@
  * Everything about the faces of one frame: detected on a small copy of it, refused where
  * they are none, described from the full frame.
  */
-import type { Box, Point } from '../../functions/core/results/rows.ts';
-import type { ModelStore } from '../models/store.ts';
-import type { Frame } from './analyzer.ts';
-import {
-  EMBEDDING_MODEL,
-  embedFace,
-  findLandmarks,
-  fiveLandmarks,
-  LANDMARK_MODEL,
-} from './face-description.ts';
-import { detectFaces, FACE_DETECTOR_MODEL } from './face-detector.ts';
-import { CLEAR_SPREAD, isFace } from './face-gate.ts';
-import { detectObjects, OBJECT_MODEL } from './object-detector.ts';
-import type { Sighting } from './tracks.ts';
+import type { Box, Point } from '../../../functions/core/results/rows.ts';
+import type { ModelStore } from '../../models/store.ts';
+import type { Frame } from '../analyzer.ts';
+import { detectObjects, OBJECT_MODEL } from '../objects/detector.ts';
+import type { Sighting } from '../tracks.ts';
+import { EMBEDDING_MODEL, embedFace, findLandmarks, fiveLandmarks, LANDMARK_MODEL } from './description.ts';
+import { detectFaces, FACE_DETECTOR_MODEL } from './detector.ts';
+import { CLEAR_SPREAD, isFace } from './gate.ts';
 
 export const FACE_MODELS = [FACE_DETECTOR_MODEL, LANDMARK_MODEL, EMBEDDING_MODEL, OBJECT_MODEL];
 

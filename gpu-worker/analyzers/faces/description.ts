@@ -1,9 +1,9 @@
 /** What is measured on one face: its landmarks, and the vector that tells people apart. */
 import type { InferenceSession } from 'onnxruntime-node';
-import type { Box, Point } from '../../functions/core/results/rows.ts';
-import type { Frame } from './analyzer.ts';
-import { centre } from './boxes.ts';
-import { floatsOf, pictureTensor, type Region } from './picture-tensor.ts';
+import type { Box, Point } from '../../../functions/core/results/rows.ts';
+import type { Frame } from '../analyzer.ts';
+import { centre } from '../boxes.ts';
+import { floatsOf, pictureTensor, type Region } from '../picture-tensor.ts';
 
 export const LANDMARK_MODEL = 'fr-landmark';
 export const EMBEDDING_MODEL = 'faceres';

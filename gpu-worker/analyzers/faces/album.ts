@@ -2,11 +2,11 @@
  * What is remembered of every face track of a medium, from the first frame to the last and
  * over resumes: its mean vector, its best picture, and when it was seen.
  */
-import type { FaceRow } from '../../functions/core/results/rows.ts';
-import type { Frame } from './analyzer.ts';
-import { normalised, regionAround } from './face-description.ts';
-import type { FaceSighting } from './face-finder.ts';
-import { cutOut, openFrame } from './picture-tensor.ts';
+import type { FaceRow } from '../../../functions/core/results/rows.ts';
+import type { Frame } from '../analyzer.ts';
+import { cutOut, openFrame } from '../picture-tensor.ts';
+import { normalised, regionAround } from './description.ts';
+import type { FaceSighting } from './finder.ts';
 
 export interface AlbumEntry {
   /** Sum of the vectors, each weighted by its quality, and the sum of these weights. */

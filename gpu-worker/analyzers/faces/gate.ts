@@ -8,10 +8,10 @@
  * decides. With both, all 20 were refused; of 146 real faces 4 were, each about 40 pixels
  * wide on a picture of a screen.
  */
-import { centre, isInside } from './boxes.ts';
-import { PERSON_CLASS } from './coco-labels.ts';
-import type { DetectedFace } from './face-detector.ts';
-import type { DetectedObject } from './object-detector.ts';
+import { centre, isInside } from '../boxes.ts';
+import { PERSON_CLASS } from '../objects/coco-labels.ts';
+import type { DetectedObject } from '../objects/detector.ts';
+import type { DetectedFace } from './detector.ts';
 
 /** Under it no second opinion is needed, which saves the object detector on most frames. */
 export const CLEAR_SPREAD = 0.03;

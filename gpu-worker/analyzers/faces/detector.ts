@@ -1,13 +1,13 @@
 /**
  * Finds faces in one picture: Ultra-Light-Fast-Generic-Face-Detector, RFB-320
  * (https://github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB). About 10 ms.
- * It takes animals for people now and then, with .99 confidence; see `face-gate.ts`.
+ * It takes animals for people now and then, with .99 confidence; see `gate.ts`.
  */
 import type { InferenceSession } from 'onnxruntime-node';
-import type { Box } from '../../functions/core/results/rows.ts';
-import type { Frame } from './analyzer.ts';
-import { boxBetween, iou, suppress } from './boxes.ts';
-import { floatsOf, pictureTensor } from './picture-tensor.ts';
+import type { Box } from '../../../functions/core/results/rows.ts';
+import type { Frame } from '../analyzer.ts';
+import { boxBetween, iou, suppress } from '../boxes.ts';
+import { floatsOf, pictureTensor } from '../picture-tensor.ts';
 
 export const FACE_DETECTOR_MODEL = 'fr-detect';
 
