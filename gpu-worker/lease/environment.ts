@@ -1,8 +1,8 @@
 /** What a worker is told at its birth: addresses and the credentials of its own lease. */
-import { availableParallelism, homedir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { idPattern } from '../../functions/core/ids.ts';
+import { modelsDir } from '../models/model-folder.ts';
 
 const Environment = z.object({
   AIMA_INSTANCE_ID: z.string().regex(idPattern),
@@ -13,8 +13,6 @@ const Environment = z.object({
   /** With nothing assigned for so long, the worker leaves by itself, whoever forgot it. */
   AIMA_IDLE_SECONDS: z.coerce.number().positive().default(120),
   AIMA_THREADS: z.coerce.number().int().positive().default(availableParallelism()),
-  AIMA_MODELS_DIR: z.string().optional(),
-  XDG_CACHE_HOME: z.string().optional(),
 });
 
 export interface WorkerEnvironment {
@@ -37,7 +35,6 @@ export function readEnvironment(env: Record<string, string | undefined>): Worker
     lostContactMs: values.AIMA_LOST_CONTACT_SECONDS * 1000,
     idleMs: values.AIMA_IDLE_SECONDS * 1000,
     threads: values.AIMA_THREADS,
-    modelsDir:
-      values.AIMA_MODELS_DIR ?? join(values.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'aima', 'models'),
+    modelsDir: modelsDir(env),
   };
 }

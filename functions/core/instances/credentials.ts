@@ -93,6 +93,5 @@ export function workerEnvironment(core: Core, instanceId: string): Record<string
     AIMA_DATABASE_URL: database.href,
     AIMA_MQTT_URL: broker.href,
     AIMA_LOST_CONTACT_SECONDS: String(config.AIMA_LOST_CONTACT_SECONDS),
-    ...(process.env.AIMA_MODELS_DIR ? { AIMA_MODELS_DIR: process.env.AIMA_MODELS_DIR } : {}),
   };
 }

@@ -46,7 +46,12 @@ export async function endLocalWorkers(labelPrefix: string): Promise<void> {
   await Promise.all((await localWorkers(labelPrefix)).map(endWorker));
 }
 
-export function openLocal(options: { dataDir: string; slots: number; labelPrefix: string }): Provider {
+export function openLocal(options: {
+  dataDir: string;
+  modelsDir: string | undefined;
+  slots: number;
+  labelPrefix: string;
+}): Provider {
   const threads = Math.max(1, Math.floor(availableParallelism() / options.slots));
 
   const find = async (label: string) => (await localWorkers(label)).at(0);
@@ -86,6 +91,7 @@ export function openLocal(options: { dataDir: string; slots: number; labelPrefix
           env: {
             PATH: process.env.PATH,
             HOME: process.env.HOME,
+            AIMA_MODELS_DIR: options.modelsDir,
             AIMA_THREADS: String(threads),
             ...environment,
           },

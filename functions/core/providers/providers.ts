@@ -10,6 +10,7 @@ const adapters: Record<string, (config: Config) => Provider> = {
   local: (config) =>
     openLocal({
       dataDir: config.AIMA_DATA_DIR,
+      modelsDir: config.AIMA_MODELS_DIR,
       slots: config.AIMA_LOCAL_SLOTS,
       labelPrefix: labelPrefix(config.secret('owner-id')),
     }),

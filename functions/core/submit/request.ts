@@ -50,6 +50,15 @@ function faultOf(file: FileFields): string | null {
   return null;
 }
 
+/** As the worker reads it: every tag that Intl takes, and no other. */
+function isLanguageTag(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false;
+  }
+}
+
 const File = z.strictObject(fileShape).superRefine((file, context) => {
   const fault = faultOf(file);
   if (fault) context.addIssue({ code: 'custom', message: fault });
@@ -69,7 +78,8 @@ export const SubmitRequest = z
     preset: z.enum(presetNames).optional(),
     language: z
       .string()
-      .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, 'must be a BCP 47 code such as en or de-CH')
+      .max(35)
+      .refine(isLanguageTag, 'must be a BCP 47 code such as en or de-CH')
       .optional()
       .meta({ description: 'Spoken language; detected where it is left out' }),
     context: contextText.optional().meta({ description: 'What the medium is about, names that occur in it' }),
