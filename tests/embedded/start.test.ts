@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readLock } from '../../infra/embedded/supervisor/lock.ts';
 import { identify, waitUntilGone } from '../../infra/embedded/supervisor/processes.ts';
 import { type ServiceName, type Stack, startStack } from '../stack/start-stack.ts';
 
@@ -111,7 +111,7 @@ describe('npm start', () => {
     expect(stops).toEqual(SERVICES.toReversed());
     expect(stack.output()).toContain('AIMA has stopped.');
     for (const identity of before) expect(await waitUntilGone(identity!, 0)).toBe(true);
-    expect(existsSync(join(stack.dataDir, 'supervisor.json'))).toBe(false);
+    expect(await readLock(stack.dataDir)).toBeUndefined();
   });
 
   it('says that the database was made with another password', async () => {

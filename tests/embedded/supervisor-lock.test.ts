@@ -76,9 +76,9 @@ describe('the lock of a data folder', () => {
 
   it('harms no stranger who has the number of a former supervisor or child', async () => {
     const stranger = await host(WILLING);
-    const stale = await readFile(join(dataDir, 'supervisor.json'), 'utf8');
+    const stale = await readFile(join(dataDir, 'supervisor.1.json'), 'utf8');
     await writeFile(
-      join(dataDir, 'supervisor.json'),
+      join(dataDir, 'supervisor.1.json'),
       stale.replaceAll(/"start": "[^"]*"/g, '"start": "earlier"'),
     );
     const lock = await acquireLock(dataDir);
@@ -93,7 +93,7 @@ describe('the lock of a data folder', () => {
   });
 
   it('counts a file that was cut off as stale', async () => {
-    await writeFile(join(dataDir, 'supervisor.json'), '{"superv');
+    await writeFile(join(dataDir, 'supervisor.7.json'), '{"superv');
     const lock = await acquireLock(dataDir);
     await lock.release();
   });

@@ -1,11 +1,15 @@
 /**
- * One supervisor per data folder. The file `supervisor.json` there names the supervisor, its
+ * One supervisor per data folder. A file `supervisor.<n>.json` there names the supervisor, its
  * addresses and its children, each by pid and start time, so that after a kill -9 the next start
  * knows that the lock is stale and which processes were left behind.
+ *
+ * The newest file, with the highest n, is the lock. A stale one is never removed to make room: who
+ * takes over makes the next, which the file system lets only one do, and then looks whether it is
+ * the newest still, since a start that slept for long may have made one that others are past.
  */
 
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { identify, isAlive, signalProcess, waitUntilGone } from './processes.ts';
@@ -41,7 +45,18 @@ export interface InstanceLock {
 
 /** What `dataDir`'s lock says, or undefined where there is none that makes sense. */
 export async function readLock(dataDir: string): Promise<LockState | undefined> {
-  return parse(await readFile(lockPath(dataDir), 'utf8').catch(() => ''));
+  const newest = await newestLock(dataDir);
+  return newest && parse(newest.text);
+}
+
+/** Undefined where there is none. */
+async function newestLock(dataDir: string): Promise<{ number: number; text: string } | undefined> {
+  const numbers = (await readdir(dataDir)).flatMap(
+    (name) => /^supervisor\.(\d+)\.json$/.exec(name)?.[1] ?? [],
+  );
+  if (numbers.length === 0) return undefined;
+  const number = Math.max(...numbers.map(Number));
+  return { number, text: await readFile(lockPath(dataDir, number), 'utf8').catch(() => '') };
 }
 
 function parse(text: string): LockState | undefined {
@@ -63,18 +78,12 @@ export async function acquireLock(dataDir: string, { endTimeoutMs = 15_000 } = {
   if (!supervisor) throw new Error('this machine does not say when a process started, which the lock needs');
   const state: LockState = { supervisor, addresses: {}, children: {} };
 
-  while (!(await create(dataDir, state))) {
-    const text = await readFile(lockPath(dataDir), 'utf8').catch(() => '');
-    const other = parse(text);
-    if (other && (await isAlive(other.supervisor))) throw new AlreadyRunningError(other, dataDir);
-    if (other) await endChildren(other, endTimeoutMs);
-    await takeAway(dataDir, text);
-  }
+  const path = lockPath(dataDir, await takeOver(dataDir, state, endTimeoutMs));
 
   let released = false;
   let written = Promise.resolve();
   const write = () => {
-    written = written.then(() => (released ? undefined : replace(dataDir, state)));
+    written = written.then(() => (released ? undefined : replace(path, state)));
     return written;
   };
   return {
@@ -91,9 +100,26 @@ export async function acquireLock(dataDir: string, { endTimeoutMs = 15_000 } = {
       if (released) return; // by now it may be another's
       released = true;
       await written;
-      await rm(lockPath(dataDir), { force: true });
+      await rm(path, { force: true });
     },
   };
+}
+
+/** @returns the number of the lock that is now ours. */
+async function takeOver(dataDir: string, state: LockState, endTimeoutMs: number): Promise<number> {
+  for (;;) {
+    const newest = await newestLock(dataDir);
+    const other = newest && parse(newest.text);
+    if (other && (await isAlive(other.supervisor))) throw new AlreadyRunningError(other, dataDir);
+    if (other) await endChildren(other, endTimeoutMs);
+    const number = (newest?.number ?? 0) + 1;
+    if (!(await create(lockPath(dataDir, number), state))) continue;
+    if ((await newestLock(dataDir))?.number === number) {
+      if (newest) await rm(lockPath(dataDir, newest.number), { force: true });
+      return number;
+    }
+    await rm(lockPath(dataDir, number), { force: true });
+  }
 }
 
 /**
@@ -111,14 +137,13 @@ async function endChildren(left: LockState, timeoutMs: number): Promise<void> {
   );
 }
 
-const lockPath = (dataDir: string) => join(dataDir, 'supervisor.json');
+const lockPath = (dataDir: string, number: number) => join(dataDir, `supervisor.${number}.json`);
 
 /** Makes the lock with its whole content in one step; false where there is one. */
-async function create(dataDir: string, state: LockState): Promise<boolean> {
-  const unfinished = `${lockPath(dataDir)}.${randomUUID()}`;
-  await writeFile(unfinished, JSON.stringify(state, null, 2), { mode: 0o600 });
+async function create(path: string, state: LockState): Promise<boolean> {
+  const unfinished = await writeUnfinished(path, state);
   try {
-    await link(unfinished, lockPath(dataDir));
+    await link(unfinished, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -128,20 +153,12 @@ async function create(dataDir: string, state: LockState): Promise<boolean> {
   }
 }
 
-async function replace(dataDir: string, state: LockState): Promise<void> {
-  const unfinished = `${lockPath(dataDir)}.${randomUUID()}`;
-  await writeFile(unfinished, JSON.stringify(state, null, 2), { mode: 0o600 });
-  await rename(unfinished, lockPath(dataDir));
+async function replace(path: string, state: LockState): Promise<void> {
+  await rename(await writeUnfinished(path, state), path);
 }
 
-/** Removes the stale lock that reads `text`. If another start took over meanwhile, its lock is put back. */
-async function takeAway(dataDir: string, text: string): Promise<void> {
-  const aside = `${lockPath(dataDir)}.${randomUUID()}`;
-  try {
-    await rename(lockPath(dataDir), aside);
-  } catch {
-    return; // gone already
-  }
-  if ((await readFile(aside, 'utf8')) !== text) await link(aside, lockPath(dataDir)).catch(() => undefined);
-  await rm(aside);
+async function writeUnfinished(path: string, state: LockState): Promise<string> {
+  const unfinished = `${path}.${randomUUID()}`;
+  await writeFile(unfinished, JSON.stringify(state, null, 2), { mode: 0o600 });
+  return unfinished;
 }
