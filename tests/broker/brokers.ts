@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
-import { type BaseLogin, setBaseLogins } from '../../infra/embedded/broker/baseLogins.ts';
+import { type BaseLogin, setBaseLogins } from '../../infra/embedded/broker/base-logins.ts';
 import { startBroker } from '../../infra/embedded/broker/broker.ts';
 import { emptyState, saveState } from '../../infra/embedded/broker/state.ts';
 

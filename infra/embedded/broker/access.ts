@@ -1,5 +1,5 @@
 import type { Acl, AclType, SecurityState } from './state.ts';
-import { filterCoversFilter, filterMatchesTopic } from './topicFilter.ts';
+import { filterCoversFilter, filterMatchesTopic } from './topic-filter.ts';
 
 /** What a client may be about to do: send to a topic, be sent one, subscribe to a filter, unsubscribe. */
 export type Operation = 'publishClientSend' | 'publishClientReceive' | 'subscribe' | 'unsubscribe';

@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Aedes, type AedesOptions, type Client } from 'aedes';
 import { createWebSocketStream, type WebSocketServer } from 'ws';
-import type { BaseLogin } from './baseLogins.ts';
-import { limitPacketSize } from './packetLimit.ts';
+import type { BaseLogin } from './base-logins.ts';
+import { limitPacketSize } from './packet-limit.ts';
 import { Security } from './security.ts';
-import { closeWebSocketServer, listenWebSocket } from './webSocket.ts';
+import { closeWebSocketServer, listenWebSocket } from './web-socket.ts';
 
 /*
  * The MQTT 3.1.1 broker of the embedded system: aedes over TCP and WebSocket, with the logins and rules of

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { BaseLogin } from './baseLogins.ts';
+import type { BaseLogin } from './base-logins.ts';
 import { startBroker } from './broker.ts';
 
 /*

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { isTopicFilter } from './topicFilter.ts';
+import { isTopicFilter } from './topic-filter.ts';
 
 /**
  * The logins and rules of the broker, in the file format of Mosquitto's dynamic security plugin 2.0

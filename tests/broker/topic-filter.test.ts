@@ -4,7 +4,7 @@ import {
   filterCoversFilter,
   filterMatchesTopic,
   isTopicFilter,
-} from '../../infra/embedded/broker/topicFilter.ts';
+} from '../../infra/embedded/broker/topic-filter.ts';
 
 describe('topic filters', () => {
   it.each([
