@@ -5,15 +5,15 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { NpmPackage } from './manifest.ts';
 
-const PUBLIC_REGISTRY = 'https://registry.npmjs.org/';
-
-/** The address of the package's tarball at the registry that npm is set up for, scope by scope. */
+/**
+ * The address of the package's tarball at the registry that npm is set up for, scope by scope.
+ * @throws Error where there is no npm, or it names no registry.
+ */
 export async function tarballUrl(source: NpmPackage, signal?: AbortSignal): Promise<string> {
   const [scope, bareName] = source.name.startsWith('@') ? source.name.split('/') : [null, source.name];
   const registry =
-    (scope && (await npmSetting(`${scope}:registry`, signal))) ??
-    (await npmSetting('registry', signal)) ??
-    PUBLIC_REGISTRY;
+    (scope && (await npmSetting(`${scope}:registry`, signal))) ?? (await npmSetting('registry', signal));
+  if (!registry) throw new Error('npm names no registry: npm config get registry');
   return new URL(
     `${source.name}/-/${bareName}-${source.version}.tgz`,
     registry.endsWith('/') ? registry : `${registry}/`,
@@ -33,15 +33,8 @@ export async function packWithNpm(source: NpmPackage, folder: string, signal?: A
 }
 
 async function npmSetting(key: string, signal?: AbortSignal): Promise<string | null> {
-  try {
-    const value = (await npm(['config', 'get', key], signal)).trim();
-    return URL.canParse(value) ? value : null;
-  } catch (error) {
-    signal?.throwIfAborted();
-    // A machine without npm, such as a slim container: the public registry is what npm would take.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  }
+  const value = (await npm(['config', 'get', key], signal)).trim();
+  return URL.canParse(value) ? value : null;
 }
 
 async function npm(args: string[], signal?: AbortSignal): Promise<string> {
