@@ -219,6 +219,17 @@ test('whatever the bytes, it ends with facts or a sentence', async () => {
   );
 });
 
+test.each([
+  ['stsd', 8, 'more kinds of samples than there is room for'],
+  ['stsc', 16, 'chunks of more samples than there are'],
+  ['stts', 12, 'times of more samples than there are'],
+  ['stsz', 12, 'more samples than there is room for'],
+])('an index whose %s (at %i) promises %s is not believed', async (type, at) => {
+  const file = Buffer.from(await media.mp4());
+  file.writeUInt32BE(0xffff_fff0, file.indexOf(type) + at);
+  await expect(probed(file)).rejects.toMatchObject({ code: 'broken_media' });
+});
+
 test('real media with some bytes changed end so too', async () => {
   const files = [
     await media.mp4(),

@@ -14,7 +14,7 @@ import {
   WEBM,
 } from 'mediabunny';
 import { AimaError } from '../errors.ts';
-import { whatMp4Lacks } from './mp4.ts';
+import { mp4IndexFault, whatMp4Lacks } from './mp4.ts';
 import { type ObjectReader, ReadLimitReached } from './object-reader.ts';
 import type { MediumFacts } from './probe.ts';
 import type { ContainerFormat } from './signature.ts';
@@ -41,8 +41,9 @@ const maxDurationMs = 24 * 60 * 60 * 1000;
  */
 export async function probeFilm(file: ObjectReader, format: ContainerFormat): Promise<MediumFacts> {
   if (format === 'mp4') {
-    const lack = await whatMp4Lacks(file.sizeBytes, (offset, length) => file.read(offset, offset + length));
-    if (lack) throw new AimaError('broken_media', lack);
+    const read = (offset: number, length: number) => file.read(offset, offset + length);
+    const fault = (await whatMp4Lacks(file.sizeBytes, read)) ?? (await mp4IndexFault(file.sizeBytes, read));
+    if (fault) throw new AimaError('broken_media', fault);
   }
   if (format === 'ogg' && (await file.read(0, 1024)).includes(theoraHeader, 0, 'latin1')) {
     return { ...unknownSound, kind: 'video', contentType: 'video/ogg' };
