@@ -1,6 +1,6 @@
 /** Rings the bell below this lease's own topic. Nothing depends on being heard. */
 import mqtt from 'mqtt';
-import { topics } from '../../functions/core/events/topics.ts';
+import { type LeaseEvent, type LeaseProgress, topics } from '../../functions/core/events/topics.ts';
 
 export interface Bell {
   ring(what: 'ready' | 'finished' | 'idle', jobId?: string): void;
@@ -18,12 +18,12 @@ export function openBell(url: string, instanceId: string): Bell {
   });
   client.on('error', () => {}); // it reconnects by itself
   const publish = (what: Parameters<typeof topics.lease>[1], body: object) => {
-    client.publish(topics.lease(instanceId, what), JSON.stringify({ v: 1, ...body }), { qos: 1 });
+    client.publish(topics.lease(instanceId, what), JSON.stringify(body), { qos: 1 });
   };
   return {
-    ring: (what, jobId) => publish(what, jobId ? { jobId } : {}),
+    ring: (what, jobId) => publish(what, { v: 1, ...(jobId ? { jobId } : {}) } satisfies LeaseEvent),
     progress(jobId, fraction) {
-      if (client.connected) publish('progress', { jobId, progress: fraction });
+      if (client.connected) publish('progress', { v: 1, jobId, progress: fraction } satisfies LeaseProgress);
     },
     async close() {
       await Promise.race([client.endAsync(), new Promise((done) => setTimeout(done, 1000).unref())]);

@@ -7,7 +7,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Config } from '../config.ts';
-import { topics } from './topics.ts';
+import {
+  type InstanceDrained,
+  type JobSettled,
+  type JobsQueued,
+  type MediaRequested,
+  topics,
+  type UserJob,
+} from './topics.ts';
 
 /** Bells kept while the broker is away; beyond them the sweep has to do. */
 const mostKept = 1000;
@@ -39,7 +46,7 @@ export function openPublisher(config: Config): Publisher {
   const publish = (topic: string, body: object, retain = false) => {
     if (kept >= mostKept) return;
     kept++;
-    client.publish(topic, JSON.stringify({ v: 1, ...body }), { qos: 1, retain }, () => {
+    client.publish(topic, JSON.stringify(body), { qos: 1, retain }, () => {
       kept--;
     });
   };
@@ -50,12 +57,17 @@ export function openPublisher(config: Config): Publisher {
       while (!client.connected && Date.now() < endMs) await sleep(20);
       return client.connected;
     },
-    mediaRequested: (jobIds) => publish(topics.mediaRequested, { jobIds: jobIds.slice(0, 1000) }),
-    jobsQueued: (jobIds) => publish(topics.jobsQueued, { jobIds: jobIds.slice(0, 1000) }),
-    jobSettled: (jobId, state) => publish(topics.jobsSettled, { jobId, state }),
-    instanceDrained: (instanceId) => publish(topics.instancesDrained, { instanceId }),
-    userJob: (userId, job) =>
-      publish(topics.userJob(userId, job.jobId), { ...job, at: new Date().toISOString() }, true),
+    mediaRequested: (jobIds) =>
+      publish(topics.mediaRequested, { v: 1, jobIds: jobIds.slice(0, 1000) } satisfies MediaRequested),
+    jobsQueued: (jobIds) =>
+      publish(topics.jobsQueued, { v: 1, jobIds: jobIds.slice(0, 1000) } satisfies JobsQueued),
+    jobSettled: (jobId, state) => publish(topics.jobsSettled, { v: 1, jobId, state } satisfies JobSettled),
+    instanceDrained: (instanceId) =>
+      publish(topics.instancesDrained, { v: 1, instanceId } satisfies InstanceDrained),
+    userJob: (userId, { jobId, state, progress }) => {
+      const body = { v: 1, jobId, state, progress, at: new Date().toISOString() } satisfies UserJob;
+      publish(topics.userJob(userId, jobId), body, true);
+    },
     close: () => client.endAsync(true),
   };
 }

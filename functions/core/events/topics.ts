@@ -57,8 +57,11 @@ export const topics = {
   userJob: (userId: string, jobId: string) => `aima/users/${userId}/jobs/${jobId}`,
 };
 
-/** The instance a lease topic speaks of, or null. */
-export function instanceOfTopic(topic: string): string | null {
-  const found = /^aima\/leases\/([^/]+)\/[a-z]+$/.exec(topic)?.[1];
-  return found && idPattern.test(found) ? found : null;
-}
+// The bodies as types, which their senders must satisfy.
+export type MediaRequested = z.input<typeof MediaRequested>;
+export type JobsQueued = z.input<typeof JobsQueued>;
+export type JobSettled = z.input<typeof JobSettled>;
+export type InstanceDrained = z.input<typeof InstanceDrained>;
+export type LeaseEvent = z.input<typeof LeaseEvent>;
+export type LeaseProgress = z.input<typeof LeaseProgress>;
+export type UserJob = z.input<typeof UserJob>;

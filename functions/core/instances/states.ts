@@ -25,5 +25,3 @@ export const instanceTransitions = {
   terminating: ['terminated'],
   terminated: [],
 } as const satisfies Record<string, readonly string[]>;
-
-export type InstanceState = Exclude<keyof typeof instanceTransitions, ''>;
