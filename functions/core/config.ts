@@ -3,16 +3,30 @@
  * may not (OpenFaaS mounts secrets as files; the embedded system keeps them in its data folder).
  * All faults are listed at once.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
 const flag = z.enum(['0', '1']).transform((value) => value === '1');
 const count = z.coerce.number().int().nonnegative();
+const port = z.coerce.number().int().min(1).max(65_535);
+/** Given in dollars, kept in micro-dollars; so are the defaults below, which come after the conversion. */
 const dollars = z.coerce
   .number()
   .nonnegative()
   .transform((value) => Math.round(value * 1e6));
+
+function names(byDefault: string) {
+  return z
+    .string()
+    .default(byDefault)
+    .transform((text) =>
+      text
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean),
+    );
+}
 
 const Environment = z.object({
   AIMA_SECRETS_DIR: z.string().default('/var/openfaas/secrets'),
@@ -30,27 +44,64 @@ const Environment = z.object({
   AIMA_S3_REGION: z.string().default('us-east-1'),
   AIMA_S3_BUCKET: z.string().default('media'),
   AIMA_GATEWAY_URL: z.url().default('http://127.0.0.1:8080'),
-  /** Providers that may be rented from, in order of preference at equal cost. */
-  AIMA_PROVIDERS: z
-    .string()
-    .default('local')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((name) => name.trim())
-        .filter(Boolean),
-    ),
+  /** Providers that may be rented from, in order of preference at equal cost: providers/providers.ts lists them. */
+  AIMA_PROVIDERS: names('local'),
+  /** Where rented workers reach this server; without it only providers on this machine are used (public-address.ts). */
+  AIMA_PUBLIC_HOST: z.string().optional(),
+  AIMA_PUBLIC_POSTGRES_PORT: port.default(5432),
+  AIMA_PUBLIC_MQTT_PORT: port.default(8883),
+  /** The container image that rented machines run. */
+  AIMA_WORKER_IMAGE: z.string().optional(),
+  AIMA_RUNPOD_URL: z.url().default('https://api.runpod.io'),
+  /** SECURE: data centres. COMMUNITY: other people's machines, cheaper. */
+  AIMA_RUNPOD_CLOUDS: names('SECURE,COMMUNITY'),
+  /** The job runtime, which is another host than the control plane. */
+  AIMA_RUNPOD_SERVERLESS_URL: z.url().default('https://api.runpod.ai'),
+  AIMA_RUNPOD_ENDPOINT: z.string().optional(),
+  AIMA_VAST_URL: z.url().default('https://console.vast.ai'),
+  AIMA_SHADEFORM_URL: z.url().default('https://api.shadeform.ai'),
+  AIMA_SALAD_URL: z.url().default('https://api.salad.com'),
+  AIMA_SALAD_ORGANIZATION: z.string().optional(),
+  AIMA_SALAD_PROJECT: z.string().optional(),
+  /** Own machines: user@host or user@host:port, separated by commas. */
+  AIMA_SSH_HOSTS: names(''),
+  /** Space for the container image and what it fetches. */
+  AIMA_DISK_GB: count.default(40),
+  AIMA_MIN_VRAM_MB: count.default(15_000),
+  /** What the worker's image needs of the driver. */
+  AIMA_MIN_CUDA: z.coerce.number().nonnegative().default(12.4),
+  AIMA_MIN_RELIABILITY: z.coerce.number().min(0).max(1).default(0.95),
+  /** Only offers whose region contains one of these, without regard to case; empty: all. */
+  AIMA_REGIONS: names(''),
+  /** 1: machines that may be taken away are rented too where they are expected to be cheaper all the same. */
+  AIMA_INTERRUPTIBLE: flag.default(true),
   /** Instances that may live at the same time, over all providers. */
   AIMA_MAX_INSTANCES: count.default(4),
   /** Worker processes that the `local` provider runs side by side. */
   AIMA_LOCAL_SLOTS: count.default(1),
+  /** Of one offer. */
   AIMA_MAX_DOLLARS_PER_HOUR: dollars.default(2_000_000),
+  /** Of everything that runs at the same time. */
+  AIMA_MAX_TOTAL_DOLLARS_PER_HOUR: dollars.default(5_000_000),
+  AIMA_MAX_DOLLARS_PER_DAY: dollars.default(10_000_000),
   AIMA_MAX_DOLLARS_PER_MONTH: dollars.default(20_000_000),
+  AIMA_MAX_DOLLARS_PER_USER_PER_DAY: dollars.default(10_000_000),
+  /** A job that may cost more waits for a person's word; 0: every one that costs anything. */
+  AIMA_CONFIRM_ABOVE_DOLLARS: dollars.default(2_000_000),
   /** What an hour of waiting for a result is worth: how much more may be paid to have it sooner. */
   AIMA_WAIT_DOLLARS_PER_HOUR: dollars.default(100_000),
   /** The longest a lease may live, whatever happens. */
   AIMA_MAX_LEASE_MINUTES: count.default(360),
-  AIMA_BOOT_TIMEOUT_SECONDS: count.default(600),
+  /** From the request until the worker program begins: the image is pulled in it. */
+  AIMA_PULL_TIMEOUT_SECONDS: count.default(900),
+  /** From there until it says that it is ready: device test and models. */
+  AIMA_LOAD_TIMEOUT_SECONDS: count.default(300),
+  /** From the claim of a job until the first sign of progress. */
+  AIMA_FIRST_PROGRESS_TIMEOUT_SECONDS: count.default(600),
+  /** A machine that is not proven gone after so long is told to a human. */
+  AIMA_ALERT_AFTER_MINUTES: count.default(5),
+  /** A medium longer than this may be cut over several machines; 0: never. */
+  AIMA_SPLIT_ABOVE_MINUTES: count.default(0),
   /** Three heartbeats missed and a little more (a worker's heart beats every 10 s). */
   AIMA_LOST_CONTACT_SECONDS: count.default(45),
   AIMA_UPLOAD_EXPIRY_HOURS: count.default(24),
@@ -62,6 +113,8 @@ const Environment = z.object({
 export interface Config extends Readonly<z.infer<typeof Environment>> {
   /** The value of a secret. Throws when it is missing: a function that needs it cannot run. */
   secret(name: string): string;
+  /** Whether a secret is there, for parts that can do without. */
+  hasSecret(name: string): boolean;
 }
 
 /** @throws Error that names every variable at fault. */
@@ -72,13 +125,15 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     throw new Error(`The configuration is wrong:\n  ${faults.join('\n  ')}`);
   }
   const values = new Map<string, string>();
+  const path = (name: string) => join(parsed.data.AIMA_SECRETS_DIR, name);
   return Object.freeze({
     ...parsed.data,
+    hasSecret: (name: string) => existsSync(path(name)),
     secret(name: string): string {
       let value = values.get(name);
       if (value === undefined) {
         try {
-          value = readFileSync(join(parsed.data.AIMA_SECRETS_DIR, name), 'utf8').trim();
+          value = readFileSync(path(name), 'utf8').trim();
         } catch (cause) {
           throw new Error(`The secret ${name} is missing in ${parsed.data.AIMA_SECRETS_DIR}.`, { cause });
         }

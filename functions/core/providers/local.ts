@@ -9,6 +9,8 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../config.ts';
+import { labelPrefix } from '../instances/label.ts';
 import { listProcesses } from './processes.ts';
 import type { CreateOutcome, CreateRequest, Machine, Offer, Provider } from './provider.ts';
 
@@ -46,18 +48,21 @@ export async function endLocalWorkers(labelPrefix: string): Promise<void> {
   await Promise.all((await localWorkers(labelPrefix)).map(endWorker));
 }
 
-export function openLocal(options: {
-  dataDir: string;
-  modelsDir: string | undefined;
-  slots: number;
-  labelPrefix: string;
-}): Provider {
+export function openLocal(config: Config): Provider {
+  const options = {
+    dataDir: config.AIMA_DATA_DIR,
+    modelsDir: config.AIMA_MODELS_DIR,
+    slots: config.AIMA_LOCAL_SLOTS,
+    labelPrefix: labelPrefix(config.secret('owner-id')),
+  };
   const threads = Math.max(1, Math.floor(availableParallelism() / options.slots));
 
   const find = async (label: string) => (await localWorkers(label)).at(0);
 
   return {
     name: 'local',
+    deadMansSwitch: 'free',
+    isRemote: false,
     createTimeoutMs: 10_000,
     // The process table knows a child as soon as there is one.
     listLagMs: 0,
@@ -68,10 +73,17 @@ export function openLocal(options: {
         {
           provider: 'local',
           offerId: 'process',
+          host: null,
           gpu: null,
           vramMb: 0,
+          cuda: null,
           region: null,
+          reliability: null,
+          interruptible: false,
           priceMicrodollarsPerHour: 0,
+          trafficMicrodollarsPerGb: { in: 0, out: 0 },
+          downloadMbps: null,
+          billedFrom: 'request',
           available,
           bootMs: 1_500,
           speed: 1,
@@ -121,6 +133,8 @@ export function openLocal(options: {
       const found = await find(label);
       if (found) await endWorker(found);
     },
+
+    costs: async () => [],
   };
 }
 
