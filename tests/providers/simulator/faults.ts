@@ -67,7 +67,7 @@ export function faultSwitch(): Faults {
       injected++;
       return next.fault;
     },
-    clear: () => void (waiting.length = 0),
+    clear: () => void waiting.splice(0),
     get injected() {
       return injected;
     },
