@@ -38,12 +38,21 @@ AIMA is ready after ${seconds(performance.now())}.
   MQTT       ${env.AIMA_MQTT_URL}  over WebSocket on port ${env.AIMA_MQTT_WS_PORT}
   data       ${env.AIMA_DATA_DIR}  with secrets/ and logs/${place === database ? '' : `\n  database   ${place}  because Postgres may not enter the data folder`}
 
-Analyse files, in another terminal:
+${publicAddresses(env)}Analyse files, in another terminal:
   npm run analyze -- talk.mp4 photo.jpg
 See the jobs:
   curl -H 'Authorization: Bearer ${secrets['api-token']}' ${env.AIMA_GATEWAY_URL}/function/jobs
 
 Ctrl-C stops it.
+`;
+}
+
+/** What must be let through a firewall and a router, with the same numbers, where machines are rented. */
+function publicAddresses(env: EmbeddedSystem['env']): string {
+  if (!env.AIMA_PUBLIC_HOST) return '';
+  const { AIMA_POSTGRES_PORT, AIMA_PUBLIC_MQTT_PORT, AIMA_PUBLIC_S3_PORT } = env;
+  return `Rented machines reach it at ${env.AIMA_PUBLIC_HOST}, TCP ports ${AIMA_POSTGRES_PORT}, ${AIMA_PUBLIC_MQTT_PORT} and ${AIMA_PUBLIC_S3_PORT}.
+
 `;
 }
 

@@ -39,8 +39,10 @@ const Environment = z.object({
   AIMA_DATABASE_CONNECTIONS: count.default(8),
   AIMA_MQTT_URL: z.url().default('mqtt://127.0.0.1:1883'),
   AIMA_S3_ENDPOINT: z.url().default('http://127.0.0.1:9000'),
-  /** The object store as browsers and workers reach it; presigned URLs are signed for this host. */
+  /** The object store as browsers reach it; presigned URLs are signed for this host. */
   AIMA_S3_PUBLIC_ENDPOINT: z.url().optional(),
+  /** The same as rented workers reach it, where that differs. */
+  AIMA_S3_WORKER_ENDPOINT: z.url().optional(),
   AIMA_S3_REGION: z.string().default('us-east-1'),
   AIMA_S3_BUCKET: z.string().default('media'),
   AIMA_GATEWAY_URL: z.url().default('http://127.0.0.1:8080'),
@@ -101,7 +103,7 @@ const Environment = z.object({
   /** A machine that is not proven gone after so long is told to a human. */
   AIMA_ALERT_AFTER_MINUTES: count.default(5),
   /** A medium longer than this may be cut over several machines; 0: never. */
-  AIMA_SPLIT_ABOVE_MINUTES: count.default(0),
+  AIMA_SPLIT_ABOVE_MINUTES: z.coerce.number().nonnegative().default(0),
   /** Three heartbeats missed and a little more (a worker's heart beats every 10 s). */
   AIMA_LOST_CONTACT_SECONDS: count.default(45),
   AIMA_UPLOAD_EXPIRY_HOURS: count.default(24),

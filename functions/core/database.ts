@@ -1,6 +1,7 @@
 /** The connection to Postgres that every part of the core is handed. */
 import postgres from 'postgres';
 import type { Config } from './config.ts';
+import { pinned } from './pinned-certificate.ts';
 
 const options = {
   // snake_case in SQL, camelCase here; what is inside JSON stays as it is.
@@ -24,7 +25,11 @@ export function openDatabase(config: Config): Sql {
   return postgres(url.href, { ...options, max: config.AIMA_DATABASE_CONNECTIONS });
 }
 
-/** A pool with an address that has its password in it: workers and tests. */
-export function connect(url: string, overrides: { max?: number } = {}): Sql {
-  return postgres(url, { ...options, ...overrides });
+/**
+ * A pool with an address that has its password in it: workers and tests.
+ * @param settings.certificate PEM: over TLS, and only where the server shows this one.
+ */
+export function connect(url: string, settings: { max?: number; certificate?: string | undefined } = {}): Sql {
+  const { certificate, ...rest } = settings;
+  return postgres(url, { ...options, ...rest, ...(certificate ? { ssl: pinned(certificate) } : {}) });
 }

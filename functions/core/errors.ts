@@ -60,6 +60,12 @@ export const ERRORS = {
   ),
   analysis_failed: row(500, 'later', 'The analysis failed', 'Retry the job, or ask for fewer analyses.'),
   media_unreachable: row(502, 'later', 'The worker could not fetch the medium', 'Retry the job in a minute.'),
+  budget_exceeded: row(
+    402,
+    'never',
+    'The budget is used up',
+    'What was found so far stays. Retry the job with a higher limit, or where it was the budget of the installation, when that is renewed or raised.',
+  ),
   media_changed: row(409, 'later', 'The medium was replaced meanwhile', 'Submit the new file.'),
 
   // This installation.

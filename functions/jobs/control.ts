@@ -15,6 +15,11 @@ const RetryRequest = z
       .boolean()
       .default(false)
       .meta({ description: 'Forget what earlier attempts saved instead of going on after it' }),
+    maxCostMicrodollars: z
+      .int()
+      .positive()
+      .optional()
+      .meta({ description: 'From now on it may cost so much, with what it has cost already' }),
   })
   .prefault({});
 
@@ -38,7 +43,7 @@ export const controlRoutes = [
     params: JobParams,
     body: RetryRequest,
     responses: job,
-    errors: ['not_found', 'wrong_state', 'storage_unavailable'],
+    errors: ['not_found', 'wrong_state', 'budget_exceeded', 'storage_unavailable'],
     async handle({ caller, params, body }) {
       await retryJob(core(), caller.userId, params.id, body);
       return viewJob(core(), caller.userId, params.id);

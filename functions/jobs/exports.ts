@@ -96,6 +96,6 @@ function spoken(result: ResultDocument): Segments {
 
 /** As an attachment: what a stranger's file or machine made must not run as a page of the object store. */
 async function redirect(key: string, expirySeconds: number, fileName: string) {
-  const location = await core().bucket.presignGet(key, expirySeconds, attachment(fileName));
+  const location = await core().bucket.presignGet(key, expirySeconds, { disposition: attachment(fileName) });
   return reply({ status: 302, headers: { location } });
 }

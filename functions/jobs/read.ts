@@ -6,8 +6,9 @@ import { route } from '../core/http/route.ts';
 import { idPattern } from '../core/ids.ts';
 import { readEvents } from '../core/jobs/event-log.ts';
 import { decodeCursor, listJobs } from '../core/jobs/list.ts';
-import { EventPage, JobId, JobPage, JobView, State } from '../core/jobs/shapes.ts';
+import { Costs, EventPage, JobId, JobPage, JobView, State } from '../core/jobs/shapes.ts';
 import { viewJob } from '../core/jobs/view.ts';
+import { readCosts } from '../core/ledger/costs.ts';
 import { apiDocument } from '../core/openapi.ts';
 import { readResultText } from '../core/results/read.ts';
 import { ResultDocument } from '../core/results/schema.ts';
@@ -54,6 +55,13 @@ const EventQuery = z.object({
   limit: limit.default(100),
 });
 
+const CostsQuery = z.object({
+  since: time
+    .optional()
+    .meta({ description: 'At this time or later; the last 30 days where it is not given' }),
+});
+const costsMs = 30 * 86_400_000;
+
 export const readRoutes = [
   route('GET', '/', {
     caller: 'user',
@@ -62,6 +70,14 @@ export const readRoutes = [
     responses: { 200: { description: 'A page of jobs', schema: JobPage } },
     handle: ({ caller, query: { cursor, state, ...query } }) =>
       listJobs(core(), caller.userId, { ...query, before: cursor, states: state }),
+  }),
+  route('GET', '/costs', {
+    caller: 'user',
+    summary: 'What your jobs cost, by day, provider and phase',
+    query: CostsQuery,
+    responses: { 200: { description: 'Sums in millionths of a US dollar', schema: Costs } },
+    handle: ({ caller, query: { since } }) =>
+      readCosts(core().sql, caller.userId, since ?? new Date(Date.now() - costsMs)),
   }),
   route('GET', '/:id', {
     caller: 'user',

@@ -8,13 +8,11 @@ import { core } from '../core/core.ts';
 import { defineFunction } from '../core/http/function.ts';
 import { route } from '../core/http/route.ts';
 import { listInstances } from '../core/instances/list.ts';
-import { decide } from '../core/planner/decide.ts';
+import { decide, dryRun, quoteNow } from '../core/planner/decide.ts';
 import { hold } from '../core/planner/hold.ts';
+import { analysesOf } from '../core/submit/request.ts';
 import { sweepJobs } from '../core/sweep.ts';
-
-const Decisions = z.array(
-  z.object({ type: z.enum(['rent', 'assign', 'drain', 'wait']), because: z.string() }).loose(),
-);
+import { Plan, QuoteAnswer, QuoteRequest } from './shapes.ts';
 
 export default defineFunction({
   name: 'orchestrate',
@@ -32,9 +30,26 @@ export default defineFunction({
     route('POST', '/', {
       caller: 'user',
       summary: 'Plan now, or only tell what would be done',
+      description:
+        'A dry run writes nothing, and tells beside the decisions every place that was considered for a job, with money and time, and why each that was rejected was.',
       body: z.object({ dryRun: z.boolean().default(false) }).prefault({}),
-      responses: { 200: { description: 'What was decided, each with its reason', schema: Decisions } },
-      handle: async ({ body }) => (await decide(core(), body)).actions,
+      responses: { 200: { description: 'What was decided, each with its reason', schema: Plan } },
+      async handle({ body }) {
+        if (body.dryRun) return dryRun(core());
+        const { actions } = await decide(core());
+        return { actions };
+      },
+    }),
+    route('POST', '/quote', {
+      caller: 'user',
+      summary: 'What a job would cost and how long it would take, before anything is uploaded',
+      body: QuoteRequest,
+      responses: { 200: { description: 'The quote', schema: QuoteAnswer } },
+      async handle({ body: { kind, durationMs = null, sizeBytes = null, deadlineAt, ...wanted } }) {
+        const work = { analyses: analysesOf(wanted), kind, durationMs, sizeBytes };
+        const deadlineAtMs = deadlineAt ? Date.parse(deadlineAt) : null;
+        return { quote: await quoteNow(core(), { ...work, deadlineAtMs }) };
+      },
     }),
     route('POST', '/hold', {
       caller: 'user',

@@ -11,9 +11,17 @@ import { defineFunction } from '../core/http/function.ts';
 import { route } from '../core/http/route.ts';
 import { idPattern } from '../core/ids.ts';
 import { endInstances, startEnding } from '../core/instances/end.ts';
+import { Stopped, stopAllLeases } from '../core/instances/stop-leases.ts';
+import { onServerlessWebhook } from '../core/providers/serverless-webhook.ts';
 import { sweepLeases } from '../core/sweep.ts';
 
 const InstanceId = z.string().regex(idPattern);
+
+/** The function may take 55 s (stack.yml): some of it is left for an answer that is already on its way. */
+const stopPatienceMs = 40_000;
+
+const End = z.object({ instanceId: InstanceId });
+const Ended = z.object({ instanceId: InstanceId, gone: z.boolean() });
 
 export default defineFunction({
   name: 'terminate',
@@ -31,25 +39,42 @@ export default defineFunction({
     }),
     route('POST', '/', {
       caller: 'user',
-      summary: 'End an instance now; its jobs go back to the queue',
-      body: z.object({ instanceId: InstanceId }),
+      summary: 'End an instance now, or everything; jobs go back to the queue',
+      description:
+        'With `all` the queue is held first, until somebody releases it; then every machine of ours is ended, also those that nobody knows of.',
+      body: z.union([End, z.object({ all: z.literal(true) })]),
       responses: {
         200: {
-          description: 'Asked; `gone` says whether the provider has proven it already',
-          schema: z.object({ instanceId: InstanceId, gone: z.boolean() }),
+          description:
+            'Asked; `gone` and `confirmed` say whether the provider has proven it already. What is not proven yet is asked for again until it is.',
+          schema: z.union([Ended, Stopped]),
         },
       },
       errors: ['not_found'],
-      async handle({ body: { instanceId } }) {
-        const [known] = await core().sql`select from instances where instance_id = ${instanceId}`;
-        if (!known) throw new AimaError('not_found', `There is no instance ${instanceId}.`);
-        await startEnding(core(), instanceId, 'asked', 'Somebody ended the instance.');
-        await endInstances(core(), instanceId);
-        const [row] = await core().sql<
-          { state: string }[]
-        >`select state from instances where instance_id = ${instanceId}`;
-        return { instanceId, gone: row!.state === 'terminated' };
+      handle: ({ body }) => ('all' in body ? stopAllLeases(core(), stopPatienceMs) : endOne(body.instanceId)),
+    }),
+    route('POST', '/serverless/:instanceId/:token', {
+      caller: 'anyone',
+      summary: 'RunPod Serverless says that a job is over; the token in the address is its proof',
+      params: z.object({ instanceId: InstanceId, token: z.string().max(100) }),
+      responses: { 200: { description: 'Heard', schema: z.object({}) } },
+      errors: ['not_found'],
+      async handle({ params: { instanceId, token } }) {
+        await onServerlessWebhook(core(), instanceId, token);
+        // RunPod tells again until it hears a 200.
+        return {};
       },
     }),
   ],
 });
+
+/** @throws AimaError `not_found`. */
+async function endOne(instanceId: string): Promise<z.infer<typeof Ended>> {
+  const [known] = await core().sql`select from instances where instance_id = ${instanceId}`;
+  if (!known) throw new AimaError('not_found', `There is no instance ${instanceId}.`);
+  await startEnding(core(), instanceId, 'asked', 'Somebody ended the instance.');
+  await endInstances(core(), instanceId);
+  const [row] = await core().sql<{ state: string }[]>`
+    select state from instances where instance_id = ${instanceId}`;
+  return { instanceId, gone: row!.state === 'terminated' };
+}

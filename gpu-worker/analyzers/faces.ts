@@ -5,13 +5,15 @@
  *
  * Persons are grouped at the very end, over the tracks of all parts.
  */
+
+import { centre, iou, round, roundBox, roundPoint } from '../../functions/core/results/boxes.ts';
+import { decodeEmbedding, dot, encodeEmbedding } from '../../functions/core/results/embeddings.ts';
+import { groupPersons, minPersonQuality } from '../../functions/core/results/persons.ts';
 import type { FaceRow, PersonRow, ResultRow } from '../../functions/core/results/rows.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession } from './analyzer.ts';
-import { centre, iou, round, roundBox, roundPoint } from './boxes.ts';
-import { decodeEmbedding, encodeEmbedding, FaceAlbum, meanEmbedding } from './faces/album.ts';
+import { FaceAlbum, meanEmbedding } from './faces/album.ts';
 import { EMBEDDING_SPACE } from './faces/description.ts';
 import { FACE_MODELS, type FaceSighting, openFaceFinder } from './faces/finder.ts';
-import { dot, groupPersons } from './faces/persons.ts';
 import { type Track, Tracker, type TrackPart } from './tracks.ts';
 
 const FRAMES_PER_SECOND = 2;
@@ -26,8 +28,6 @@ const MIN_COSINE = 0.5;
 const MOVED_COSINE = 0.65;
 const MOVED_WIDTHS = 2;
 const MIN_IOU = 0.15;
-/** Tracks whose best sighting is poorer (about 35 pixels, or in profile) belong to no person. */
-const MIN_PERSON_QUALITY = 0.25;
 
 export const faces: Analyzer = {
   name: 'faces',
@@ -67,7 +67,7 @@ async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
   function persons(): PersonRow[] {
     const tracks = [...saved.keys()]
       .map((trackId) => ({ trackId, entry: album.entries.get(trackId)! }))
-      .filter(({ entry }) => entry.bestQuality >= MIN_PERSON_QUALITY)
+      .filter(({ entry }) => entry.bestQuality >= minPersonQuality)
       .map(({ trackId, entry }) => ({
         trackId,
         embedding: meanEmbedding(entry),

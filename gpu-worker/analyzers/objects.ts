@@ -1,7 +1,8 @@
 /** The analyzer `objects`: things of the 80 COCO classes, each followed through the film. */
+
+import { iou, round, roundBox } from '../../functions/core/results/boxes.ts';
 import type { ObjectRow, ResultRow } from '../../functions/core/results/rows.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession } from './analyzer.ts';
-import { iou, round, roundBox } from './boxes.ts';
 import { cocoLabels } from './objects/coco-labels.ts';
 import { detectObjects, OBJECT_MODEL } from './objects/detector.ts';
 import { type Sighting, type Track, Tracker, type TrackPart } from './tracks.ts';

@@ -1,6 +1,7 @@
 /** Rings the bell below this lease's own topic. Nothing depends on being heard. */
 import mqtt from 'mqtt';
 import { type LeaseEvent, type LeaseProgress, topics } from '../../functions/core/events/topics.ts';
+import { pinned } from '../../functions/core/pinned-certificate.ts';
 
 export interface Bell {
   ring(what: 'ready' | 'finished' | 'idle', jobId?: string): void;
@@ -9,8 +10,10 @@ export interface Bell {
   close(): Promise<void>;
 }
 
-export function openBell(url: string, instanceId: string): Bell {
+/** @param certificate PEM, for a broker over TLS: the only one that is believed. */
+export function openBell(url: string, instanceId: string, certificate?: string): Bell {
   const client = mqtt.connect(url, {
+    ...(certificate ? pinned(certificate) : {}),
     protocolVersion: 4,
     // The login is bound to its own name as client id, so that it can push nobody else out.
     clientId: `worker-${instanceId}`,
@@ -26,7 +29,8 @@ export function openBell(url: string, instanceId: string): Bell {
       if (client.connected) publish('progress', { v: 1, jobId, progress: fraction } satisfies LeaseProgress);
     },
     async close() {
-      await Promise.race([client.endAsync(), new Promise((done) => setTimeout(done, 1000).unref())]);
+      if (client.connected)
+        await Promise.race([client.endAsync(), new Promise((done) => setTimeout(done, 1000).unref())]);
       client.end(true);
     },
   };

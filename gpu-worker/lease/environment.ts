@@ -9,7 +9,14 @@ const Environment = z.object({
   /** With the login of this lease in it. */
   AIMA_DATABASE_URL: z.url(),
   AIMA_MQTT_URL: z.url(),
-  AIMA_LOST_CONTACT_SECONDS: z.coerce.number().positive().default(45),
+  /** PEM in base64: the one certificate that Postgres and the broker may show; none: no TLS, on the same machine. */
+  AIMA_SERVER_CERTIFICATE: z.base64().optional(),
+  AIMA_DEVICE: z.enum(['cpu', 'cuda']).default('cpu'),
+  /** The adapter's name, and the machine's as its provider gives it to the container. */
+  AIMA_PROVIDER: z.string().default('local'),
+  AIMA_PROVIDER_INSTANCE_ID: z.string().optional(),
+  RUNPOD_POD_ID: z.string().optional(),
+  CONTAINER_ID: z.string().optional(),
   /** With nothing assigned for so long, the worker leaves by itself, whoever forgot it. */
   AIMA_IDLE_SECONDS: z.coerce.number().positive().default(120),
   AIMA_THREADS: z.coerce.number().int().positive().default(availableParallelism()),
@@ -19,7 +26,10 @@ export interface WorkerEnvironment {
   instanceId: string;
   databaseUrl: string;
   mqttUrl: string;
-  lostContactMs: number;
+  serverCertificate: string | undefined;
+  device: 'cpu' | 'cuda';
+  provider: string;
+  providerInstanceId: string | null;
   idleMs: number;
   threads: number;
   modelsDir: string;
@@ -32,7 +42,12 @@ export function readEnvironment(env: Record<string, string | undefined>): Worker
     instanceId: values.AIMA_INSTANCE_ID,
     databaseUrl: values.AIMA_DATABASE_URL,
     mqttUrl: values.AIMA_MQTT_URL,
-    lostContactMs: values.AIMA_LOST_CONTACT_SECONDS * 1000,
+    serverCertificate:
+      values.AIMA_SERVER_CERTIFICATE && Buffer.from(values.AIMA_SERVER_CERTIFICATE, 'base64').toString(),
+    device: values.AIMA_DEVICE,
+    provider: values.AIMA_PROVIDER,
+    providerInstanceId:
+      values.AIMA_PROVIDER_INSTANCE_ID ?? values.RUNPOD_POD_ID ?? values.CONTAINER_ID ?? null,
     idleMs: values.AIMA_IDLE_SECONDS * 1000,
     threads: values.AIMA_THREADS,
     modelsDir: modelsDir(env),

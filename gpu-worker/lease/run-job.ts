@@ -29,10 +29,12 @@ const accessMs = 30 * 60_000;
 
 /** Never throws for what a medium or an analyzer does; throws when the lease is over. */
 export async function runJob(tools: Tools, job: ClaimedJob, signal: AbortSignal): Promise<void> {
-  const startedAt = new Date();
+  // The clock may be set while it works.
+  const startedMs = performance.now();
   const report: RunReport = {
-    startedAt: startedAt.toISOString(),
+    startedAt: new Date().toISOString(),
     wallMs: 0,
+    transferMs: 0,
     device: 'cpu',
     worker: tools.version,
     medium: null,
@@ -41,12 +43,12 @@ export async function runJob(tools: Tools, job: ClaimedJob, signal: AbortSignal)
   };
   try {
     await analyze(tools, job, report, signal);
-    report.wallMs = Date.now() - startedAt.getTime();
+    report.wallMs = Math.round(performance.now() - startedMs);
     await end(tools, job, report);
   } catch (error) {
     if (error instanceof Superseded) return;
     signal.throwIfAborted();
-    report.wallMs = Date.now() - startedAt.getTime();
+    report.wallMs = Math.round(performance.now() - startedMs);
     if (!(error instanceof MediaError)) console.error(`job ${job.jobId}:`, error);
     await tools.server.fail(job, { ...failureOf(error), run: report });
   }
@@ -55,7 +57,14 @@ export async function runJob(tools: Tools, job: ClaimedJob, signal: AbortSignal)
 async function analyze(tools: Tools, job: ClaimedJob, report: RunReport, signal: AbortSignal): Promise<void> {
   const { server, bell, models, threads } = tools;
   const access = renewing(job, server);
-  const source = { url: async () => (await access()).getUrl };
+  let transferMs = 0;
+  const source = {
+    url: async () => (await access()).getUrl,
+    onWaited(waitedMs: number) {
+      transferMs += waitedMs;
+      report.transferMs = Math.round(transferMs);
+    },
+  };
   const chosen = analyzers.filter((analyzer) => job.analyses.includes(analyzer.name));
   if (chosen.length === 0) {
     report.medium = mediumReport(await probeMedium(source, signal));
@@ -102,11 +111,11 @@ async function end(tools: Tools, job: ClaimedJob, report: RunReport): Promise<vo
 /** The access that came with the claim, asked for again now and then. */
 function renewing(job: ClaimedJob, server: Server): () => Promise<Access> {
   let current = job.access;
-  let askedAtMs = Date.now();
+  let askedMs = performance.now();
   return async () => {
-    if (Date.now() - askedAtMs > accessMs) {
+    if (performance.now() - askedMs > accessMs) {
       current = await server.access(job);
-      askedAtMs = Date.now();
+      askedMs = performance.now();
     }
     return current;
   };

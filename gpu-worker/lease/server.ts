@@ -13,8 +13,10 @@ import { ResultRow } from '../../functions/core/results/rows.ts';
 
 const Access = z.object({ getUrl: z.url(), postUrl: z.url(), postFields: z.record(z.string(), z.string()) });
 
-const Hello = z.object({ fence: z.number(), deadlineAt: z.coerce.date() });
-const Heartbeat = z.object({ deadlineAt: z.coerce.date(), jobs: z.array(z.string()) });
+const Hello = z.object({ fence: z.number() });
+const Heartbeat = z.object({ jobs: z.array(z.string()) });
+/** Of the lease, by the server's clock. */
+const RemainingMs = z.number();
 const Claim = z
   .object({
     jobId: z.string(),
@@ -57,15 +59,36 @@ const serverAway =
 
 export type Server = ReturnType<typeof openServer>;
 
-export function openServer(databaseUrl: string, signal: AbortSignal) {
-  const sql = connect(databaseUrl, { max: 2 });
+/** What was said already is waited for before the last word, for a moment. */
+const pendingMs = 500;
+
+export interface ServerOptions {
+  /** PEM: over TLS, and only to a server that shows this one. */
+  certificate?: string | undefined;
+  /** Called whenever the server has answered. */
+  onContact?: () => void;
+}
+
+export function openServer(databaseUrl: string, signal: AbortSignal, options: ServerOptions = {}) {
+  const sql = connect(databaseUrl, { max: 2, certificate: options.certificate });
+  const pending = new Set<Promise<unknown>>();
   let fence = 0;
 
+  function call<T>(run: (again: boolean) => Promise<T>): Promise<T> {
+    const answer = ask(run);
+    pending.add(answer);
+    const settled = () => pending.delete(answer);
+    answer.then(settled, settled);
+    return answer;
+  }
+
   /** `run` is told whether it is a repetition: then the call before it may have been heard. */
-  async function call<T>(run: (again: boolean) => Promise<T>): Promise<T> {
+  async function ask<T>(run: (again: boolean) => Promise<T>): Promise<T> {
     for (let pauseMs = 100, again = false; ; pauseMs = Math.min(pauseMs * 2, 2000), again = true) {
       try {
-        return await run(again);
+        const answer = await run(again);
+        options.onContact?.();
+        return answer;
       } catch (error) {
         const code = String((error as { code?: unknown } | null)?.code);
         if (code === 'AI002') throw new Superseded((error as Error).message);
@@ -78,16 +101,28 @@ export function openServer(databaseUrl: string, signal: AbortSignal) {
   }
 
   return {
+    /** The program's first word, before it looks at its device. */
+    async starting(report: postgres.JSONValue): Promise<void> {
+      await call(() => sql`select worker.starting(${sql.json(report)})`);
+    },
+    /** Says that this machine cannot do what it was rented for; that ends the lease. */
+    async unfit(detail: string): Promise<void> {
+      await call(() => sql`select worker.unfit(${detail})`);
+    },
     /** Says that this worker is ready; from now on it holds the lease. */
-    async hello(report: postgres.JSONValue): Promise<z.infer<typeof Hello>> {
-      const [row] = await call(() => sql`select worker.hello(${sql.json(report)}) as answer`);
+    async hello(report: postgres.JSONValue) {
+      const [row] = await call(
+        () => sql`select worker.hello(${sql.json(report)}) as answer, worker.remaining_ms() as remaining_ms`,
+      );
       const hello = Hello.parse(row!.answer);
       fence = hello.fence;
-      return hello;
+      return { ...hello, remainingMs: RemainingMs.parse(row!.remainingMs) };
     },
     async heartbeat() {
-      const [row] = await call(() => sql`select worker.heartbeat(${fence}) as answer`);
-      return Heartbeat.parse(row!.answer);
+      const [row] = await call(
+        () => sql`select worker.heartbeat(${fence}) as answer, worker.remaining_ms() as remaining_ms`,
+      );
+      return { ...Heartbeat.parse(row!.answer), remainingMs: RemainingMs.parse(row!.remainingMs) };
     },
     /** The next job, or null. A worker does one at a time: it holds none when it calls this. */
     async claim(): Promise<ClaimedJob | null> {
@@ -131,8 +166,12 @@ export function openServer(databaseUrl: string, signal: AbortSignal) {
           sql`select worker.fail(${job.fence}, ${job.jobId}, ${code}, ${detail}, ${retry}, ${sql.json(run)})`,
       );
     },
-    /** @param died whether what it was doing may be to blame. */
+    /**
+     * The last word, after what was on its way has arrived.
+     * @param died whether what it was doing may be to blame.
+     */
     async leave(reason: string, died: boolean) {
+      await Promise.race([Promise.allSettled(pending), sleep(pendingMs)]);
       await call(() => sql`select worker.leave(${fence}, ${reason}, ${died})`);
     },
     close: () => sql.end({ timeout: 1 }),

@@ -22,6 +22,8 @@ export interface HttpOptions {
   retryDelaysMs?: number[];
   /** A block that takes longer than this is asked for again. */
   blockTimeoutMs?: number;
+  /** Hears of each wait for bytes how long it took: with blocks fetched ahead, the network's share of the work. */
+  onWaited?: ((waitedMs: number) => void) | undefined;
 }
 
 /** What no further try can mend: its own sentence. */
@@ -107,7 +109,16 @@ export async function openHttp(
     return bytes;
   }
 
-  await block(0);
+  async function waitFor(bytes: Promise<Uint8Array>): Promise<Uint8Array> {
+    const fromMs = performance.now();
+    try {
+      return await bytes;
+    } finally {
+      options.onWaited?.(performance.now() - fromMs);
+    }
+  }
+
+  await waitFor(block(0));
   return {
     sizeBytes,
     async read(offset, length) {
@@ -119,7 +130,7 @@ export async function openHttp(
         if (!cache.has(ahead)) block(ahead);
       }
       const start = offset - index * blockBytes;
-      return (await wanted).subarray(start, start + length);
+      return (await waitFor(wanted)).subarray(start, start + length);
     },
     async close() {
       closed.abort();

@@ -10,8 +10,11 @@ import { openHttp } from './http.ts';
 export type MediaSource =
   /** A local file. */
   | { path: string }
-  /** A presigned address, or what tells the present one: it is asked before every request. */
-  | { url: string | (() => string | Promise<string>) };
+  /**
+   * A presigned address, or what tells the present one: it is asked before every request.
+   * `onWaited` hears of each wait for bytes how long it took.
+   */
+  | { url: string | (() => string | Promise<string>); onWaited?: (waitedMs: number) => void };
 
 export interface ByteSource {
   sizeBytes: number;
@@ -22,5 +25,7 @@ export interface ByteSource {
 
 /** Throws a MediaError when the medium cannot be reached or is empty. */
 export async function openSource(source: MediaSource, signal?: AbortSignal): Promise<ByteSource> {
-  return 'path' in source ? openFile(source.path) : openHttp(source.url, { signal });
+  return 'path' in source
+    ? openFile(source.path)
+    : openHttp(source.url, { signal, onWaited: source.onWaited });
 }

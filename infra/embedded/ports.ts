@@ -1,4 +1,7 @@
-/** Which TCP ports the embedded system takes on 127.0.0.1. */
+/**
+ * Which TCP ports the embedded system takes: on 127.0.0.1, and on all addresses where it has a public one
+ * (AIMA_PUBLIC_HOST): then also two more, for MQTT and S3 over TLS. Postgres has one port for both.
+ */
 
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -13,24 +16,36 @@ const DEFAULTS = {
   AIMA_POSTGRES_PORT: 54320,
 } as const;
 
-type PortVariable = keyof typeof DEFAULTS;
+const PUBLIC_DEFAULTS = { AIMA_PUBLIC_MQTT_PORT: 8883, AIMA_PUBLIC_S3_PORT: 9443 } as const;
 
-export type Ports = Record<PortVariable, number>;
+type PortVariable = keyof typeof DEFAULTS | keyof typeof PUBLIC_DEFAULTS;
+
+export type Ports = Record<keyof typeof DEFAULTS, number> &
+  Partial<Record<keyof typeof PUBLIC_DEFAULTS, number>>;
 
 const portSchema = z.string().regex(/^\d+$/).transform(Number).pipe(z.number().max(65_535));
+
+/** The ports as the environment names them. @throws with a sentence where one is no port number. */
+export function configuredPorts(env: Readonly<Record<string, string | undefined>>): Ports {
+  const defaults = { ...DEFAULTS, ...(env.AIMA_PUBLIC_HOST ? PUBLIC_DEFAULTS : {}) };
+  const names = Object.keys(defaults) as PortVariable[];
+  return Object.fromEntries(names.map((name) => [name, parsePort(name, env[name])])) as Ports;
+}
 
 /**
  * Reads the ports from the environment and checks that each is free.
  * @throws with a sentence that names the port and the variable that changes it.
  */
 export async function choosePorts(env: Readonly<Record<string, string | undefined>>): Promise<Ports> {
-  const ports: Ports = { ...DEFAULTS };
+  const isPublic = Boolean(env.AIMA_PUBLIC_HOST);
+  const ports: Ports = { ...DEFAULTS, ...(isPublic ? PUBLIC_DEFAULTS : {}) };
   const taken = new Set<number>();
-  for (const name of Object.keys(DEFAULTS) as PortVariable[]) {
+  for (const name of Object.keys(ports) as PortVariable[]) {
     const port = parsePort(name, env[name]);
+    const isOpen = name in PUBLIC_DEFAULTS || (isPublic && name === 'AIMA_POSTGRES_PORT');
     if (taken.has(port))
       throw new Error(`${name} is ${port}, which another of our own ports is already: change one`);
-    if (port !== 0 && !(await isFree(port))) {
+    if (port !== 0 && !(await isFree(port, isOpen ? undefined : '127.0.0.1'))) {
       throw new Error(`port ${port} is in use by another program: stop that, or set ${name} to another port`);
     }
     ports[name] = port === 0 ? await freePort(taken) : port;
@@ -40,7 +55,7 @@ export async function choosePorts(env: Readonly<Record<string, string | undefine
 }
 
 function parsePort(name: PortVariable, value: string | undefined): number {
-  if (value === undefined || value === '') return DEFAULTS[name];
+  if (value === undefined || value === '') return { ...DEFAULTS, ...PUBLIC_DEFAULTS }[name];
   const port = portSchema.safeParse(value);
   if (!port.success) throw new Error(`${name} is "${value}", but must be a port number from 0 to 65535`);
   return port.data;
@@ -53,11 +68,12 @@ function parsePort(name: PortVariable, value: string | undefined): number {
 export async function freePort(except: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
     const port = randomInt(10_000, 32_768);
-    if (!except.has(port) && (await isFree(port))) return port;
+    if (!except.has(port) && (await isFree(port, '127.0.0.1'))) return port;
   }
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Without a host: on all addresses. */
+function isFree(port: number, host: string | undefined): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -65,6 +81,6 @@ function isFree(port: number): Promise<boolean> {
       // Ports below 1024 need rights that we may lack; better said now than by a child.
       else reject(error);
     });
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+    server.listen({ port, ...(host && { host }), exclusive: true }, () => server.close(() => resolve(true)));
   });
 }

@@ -28,7 +28,7 @@ export async function migrate(options: {
   const database = options.database ?? 'aima';
   const server = postgres(options.superuserUrl, { max: 1, onnotice: () => {} });
   try {
-    await makeRoles(server, options.functionsPassword);
+    await again(() => makeRoles(server, options.functionsPassword));
     const [known] = await server`select from pg_database where datname = ${database}`;
     if (!known) {
       await server`create database ${server(database)} owner aima_owner`.catch(ignore('42P04', '23505'));
@@ -101,6 +101,19 @@ async function declareTransitions(sql: postgres.Sql): Promise<void> {
     await tx`delete from state_transitions`;
     await tx`insert into state_transitions ${tx(rows)}`;
   });
+}
+
+/**
+ * Roles belong to the whole server: two migrations that alter one in the same moment, and one of them
+ * fails with XX000, "tuple concurrently updated", which the next try does not meet.
+ */
+async function again(step: () => Promise<void>, tries = 10): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    if (!(error instanceof postgres.PostgresError) || error.code !== 'XX000' || tries === 1) throw error;
+    await again(step, tries - 1);
+  }
 }
 
 /** For steps that another process may have taken in the same moment. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
 import { connect, type Sql } from '../../functions/core/database.ts';
 import { newId } from '../../functions/core/ids.ts';
+import { resultPrefix } from '../../functions/core/storage/prefix.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
 
 /** What `aima_functions` logs in with, in every database of the run: roles belong to the whole server. */
@@ -72,8 +73,8 @@ export async function insertInstance(sql: Sql, state = 'booting'): Promise<strin
 
 /** What the planner does: gives a job to an instance. */
 export async function assignJob(sql: Sql, jobId: string, instanceId: string): Promise<void> {
-  await sql`insert into job_access (job_id, get_url, post_url, post_fields, expires_at)
-            values (${jobId}, 'http://127.0.0.1/get', 'http://127.0.0.1/post', '{}', now() + interval '1 hour')
+  await sql`insert into job_access (job_id, get_url, post_url, post_fields, result_prefix, expires_at)
+            values (${jobId}, 'http://127.0.0.1/get', 'http://127.0.0.1/post', '{}', ${resultPrefix(jobId)}, now() + interval '1 hour')
             on conflict do nothing`;
   await sql`update jobs set state = 'assigned', instance_id = ${instanceId} where job_id = ${jobId}`;
 }

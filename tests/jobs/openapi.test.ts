@@ -24,6 +24,7 @@ describe('the OpenAPI document', () => {
         'POST submit-job/{jobId}/complete',
         'POST submit-job/{jobId}/upload',
         'GET jobs',
+        'GET jobs/costs',
         'GET jobs/{id}',
         'DELETE jobs/{id}',
         'GET jobs/{id}/events',

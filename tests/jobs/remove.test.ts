@@ -20,24 +20,18 @@ const isThere = async (key: string) => (await system.core.bucket.stat(key)) !== 
 async function tracesOf(jobId: string): Promise<Record<string, number>> {
   const { sql } = system.core;
   const traces: Record<string, number> = {};
-  for (const table of [
-    'jobs',
-    'parts',
-    'segments',
-    'words',
-    'documents',
-    'attempts',
-    'webhooks',
-    'job_access',
-  ]) {
+  for (const table of ['jobs', 'parts', 'segments', 'words', 'documents', 'webhooks', 'job_access']) {
     const [row] = await sql<
       { n: number }[]
     >`select count(*)::int as n from ${sql(table)} where job_id = ${jobId}`;
     if (row!.n > 0) traces[table] = row!.n;
   }
-  const [row] = await sql<{ media: number; batches: number }[]>`
-    select (select count(*)::int from media where media_id = ${jobId}) as media,
+  // When an attempt was stays known until its machine is gone and charged: tests/ledger/charges.test.ts.
+  const [row] = await sql<{ attempts: number; media: number; batches: number }[]>`
+    select (select count(*)::int from attempts where job_id = ${jobId} and (user_id is null or error_detail is not null)) as attempts,
+           (select count(*)::int from media where media_id = ${jobId}) as media,
            (select count(*)::int from batches where batch_id = ${jobId}) as batches`;
+  if (row!.attempts > 0) traces.attempts = row!.attempts;
   if (row!.media > 0) traces.media = row!.media;
   if (row!.batches > 0) traces.batches = row!.batches;
   return traces;

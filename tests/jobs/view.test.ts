@@ -55,7 +55,8 @@ describe('one job', () => {
   it('says what it has cost so far, and what it cost in the end', async () => {
     const jobId = await system.uploadedJob();
     const { instanceId, server, job } = await startJob(system, jobId);
-    await system.core.sql`update attempts set started_at = now() - interval '1 hour' where job_id = ${jobId}`;
+    await system.core
+      .sql`update instances set requested_at = now() - interval '1 hour' where instance_id = ${instanceId}`;
     await server.progress(job, 0.25);
     const running = await view(jobId);
     expect(running).toMatchObject({

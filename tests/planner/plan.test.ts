@@ -1,302 +1,290 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { price, workMs } from '../../functions/core/planner/estimate.ts';
-import {
-  type Action,
-  type LiveInstance,
-  type PlanInput,
-  type Policy,
-  plan,
-  type QueuedJob,
-} from '../../functions/core/planner/plan.ts';
-import type { Offer } from '../../functions/core/providers/provider.ts';
+import { plan } from '../../functions/core/planner/plan.ts';
+import { barredKey, type Situation } from '../../functions/core/planner/situation.ts';
+import { agingStepMs } from '../../functions/core/planner/turns.ts';
+import { held, hourMs, instance, job, look, offer, policy, short } from './situation.ts';
 
-const policy: Policy = {
-  maxInstances: 4,
-  maxPriceMicrodollarsPerHour: 1_000_000,
-  budgetMicrodollars: 20_000_000,
-  waitMicrodollarsPerHour: 100_000,
-  maxLeaseMs: 6 * 3_600_000,
-};
+const planned = (more: Partial<Situation>) => short(plan(look(more)));
 
-const job = (jobId: string, more: Partial<QueuedJob> = {}): QueuedJob => ({
-  jobId,
-  analyses: ['transcribe'],
-  kind: 'audio',
-  durationMs: 60_000,
-  priority: 0,
-  queuedAtMs: 0,
-  maxCostMicrodollars: null,
-  ...more,
-});
-
-const offer = (more: Partial<Offer> = {}): Offer => ({
-  provider: 'cheap',
-  offerId: 'a',
-  gpu: 'RTX 3090',
-  vramMb: 24_000,
-  region: null,
-  priceMicrodollarsPerHour: 200_000,
-  available: 9,
-  bootMs: 90_000,
-  speed: 20,
-  ...more,
-});
-
-const instance = (more: Partial<LiveInstance> = {}): LiveInstance => ({
-  instanceId: 'i1',
-  provider: 'cheap',
-  state: 'ready',
-  priceMicrodollarsPerHour: 200_000,
-  speed: 20,
-  requestedAtMs: 0,
-  deadlineAtMs: 6 * 3_600_000,
-  jobs: [],
-  bootMs: 90_000,
-  ...more,
-});
-
-const look = (input: Partial<PlanInput>): PlanInput => ({
-  nowMs: 0,
-  held: false,
-  jobs: [],
-  instances: [],
-  offers: [],
-  policy,
-  measured: {},
-  ...input,
-});
-const short = (actions: Action[]) =>
-  actions.map((action) =>
-    action.type === 'rent'
-      ? `rent ${action.offer.provider} for ${action.jobIds}`
-      : action.type === 'drain'
-        ? `drain ${action.instanceId}`
-        : action.type === 'assign'
-          ? `${action.jobId} to ${action.instanceId}`
-          : `${action.jobId} waits: ${action.because}`,
-  );
-
-describe('the planner', () => {
-  it('rents the offer whose job costs least, not the one with the lowest price', () => {
+describe('where a job goes', () => {
+  it('is the offer whose job costs least, not the one with the lowest price', () => {
     const slow = offer({ provider: 'slow', priceMicrodollarsPerHour: 150_000, speed: 1, bootMs: 600_000 });
-    expect(
-      short(plan(look({ jobs: [job('j', { durationMs: 3_600_000 })], offers: [slow, offer()] }))),
-    ).toEqual(['rent cheap for j']);
+    expect(planned({ jobs: [job('j', { durationMs: hourMs })], offers: [slow, offer()] })).toEqual([
+      'rent cheap/a for j',
+    ]);
   });
 
-  it('puts short jobs on one machine rather than pay for several boots', () => {
+  it('is one machine for short jobs, rather than several boots', () => {
     const jobs = ['a', 'b', 'c'].map((id, n) => job(id, { queuedAtMs: n }));
-    expect(short(plan(look({ jobs, offers: [offer()] })))).toEqual(['rent cheap for a,b,c']);
+    expect(planned({ jobs, offers: [offer()] })).toEqual(['rent cheap/a for a,b,c']);
   });
 
-  it('prefers a warm machine as long as waiting for it is cheaper than booting another', () => {
-    const busy = (durationMs: number) =>
-      instance({ jobs: [{ analyses: ['transcribe'], kind: 'audio', durationMs }] });
+  it('is several machines where waiting for one costs more than booting another', () => {
+    const jobs = ['a', 'b', 'c'].map((id, n) => job(id, { queuedAtMs: n, durationMs: 40 * hourMs }));
+    expect(planned({ jobs, offers: [offer()] })).toEqual([
+      'rent cheap/a for a',
+      'rent cheap/a for b',
+      'rent cheap/a for c',
+    ]);
+  });
+
+  it('is a warm machine as long as waiting for it is cheaper than booting another', () => {
     const at = (durationMs: number) =>
-      short(plan(look({ jobs: [job('j')], offers: [offer()], instances: [busy(durationMs)] })));
-    expect(at(60_000)).toEqual(['j to i1']);
-    expect(at(20 * 3_600_000)).toEqual(['rent cheap for j']);
-  });
-
-  it('ends a machine at once when nothing is left for it', () => {
-    expect(
-      short(plan(look({ instances: [instance(), instance({ instanceId: 'i2', state: 'booting' })] }))),
-    ).toEqual(['drain i1', 'drain i2']);
-  });
-
-  it('does not end a machine that is in doubt, nor one that has work', () => {
-    const working = instance({ jobs: [job('x')] });
-    expect(plan(look({ instances: [working, instance({ instanceId: 'i2', state: 'in_doubt' })] }))).toEqual(
-      [],
-    );
-  });
-
-  it('lets every job wait while the queue is held, and ends what has no work all the same', () => {
-    const actions = plan(look({ held: true, jobs: [job('j')], offers: [offer()], instances: [instance()] }));
-    expect(short(actions)).toEqual(['j waits: the queue is held', 'drain i1']);
-  });
-
-  it('says why a job waits', () => {
-    const jobs = [job('j')];
-    const because = (input: Partial<PlanInput>) => short(plan(look({ jobs, ...input })))[0];
-    expect(because({})).toBe('j waits: no provider offers a machine now');
-    expect(because({ offers: [offer()], policy: { ...policy, budgetMicrodollars: 10 } })).toMatch(
-      /are left this month/,
-    );
-    expect(because({ jobs: [job('j', { maxCostMicrodollars: 5 })], offers: [offer()] })).toMatch(
-      /more than its limit/,
-    );
-    expect(
-      because({
-        policy: { ...policy, maxInstances: 1 },
+      planned({
+        jobs: [job('j')],
         offers: [offer()],
-        instances: [instance({ state: 'terminating' })],
-      }),
-    ).toMatch(/instances that may live/);
+        instances: [instance({ jobs: [held({ durationMs })] })],
+      });
+    expect(at(60_000)).toEqual(['j to i1']);
+    expect(at(20 * hourMs)).toEqual(['rent cheap/a for j']);
   });
 
-  it('takes higher priority first, then who came first', () => {
+  it('counts traffic and when billing begins', () => {
+    const film = job('j', { sizeBytes: 20e9, durationMs: hourMs });
+    const metered = offer({ offerId: 'metered', trafficMicrodollarsPerGb: { in: 20_000, out: 0 } });
+    const free = offer({ offerId: 'free', priceMicrodollarsPerHour: 300_000 });
+    expect(planned({ jobs: [film], offers: [metered, free] })).toEqual(['rent cheap/free for j']);
+    const fromStart = offer({ offerId: 'b', billedFrom: 'start', bootMs: 600_000 });
+    const fromRequest = offer({ offerId: 'a', bootMs: 600_000 });
+    expect(planned({ jobs: [job('j')], offers: [fromRequest, fromStart] })).toEqual(['rent cheap/b for j']);
+  });
+
+  it('is a machine that comes up rather than a cheaper one that mostly does not', () => {
+    const learned = {
+      ...look().learned,
+      boots: { cheap: { up: 5, down: 45, givenUpMs: null }, other: { up: 50, down: 0, givenUpMs: null } },
+    };
+    const sure = offer({ provider: 'other', priceMicrodollarsPerHour: 240_000 });
+    expect(planned({ jobs: [job('j')], offers: [offer(), sure] })).toEqual(['rent cheap/a for j']);
+    expect(planned({ jobs: [job('j')], offers: [offer(), sure], learned })).toEqual(['rent other/a for j']);
+  });
+
+  it('is an interruptible machine only where it is cheaper with all that is done twice, and never after two losses', () => {
+    const spot = offer({ offerId: 'spot', interruptible: true, priceMicrodollarsPerHour: 180_000 });
+    const long = job('j', { durationMs: 100 * hourMs });
+    expect(planned({ jobs: [long], offers: [offer(), spot] })).toEqual(['rent cheap/spot for j']);
+    const learned = { ...look().learned, losses: { cheap: { times: 50, hours: 1 } } };
+    expect(planned({ jobs: [long], offers: [offer(), spot], learned })).toEqual(['rent cheap/a for j']);
+    const lost = { ...long, preemptions: 2 };
+    expect(planned({ jobs: [lost], offers: [offer(), spot] })).toEqual(['rent cheap/a for j']);
+    expect(planned({ jobs: [lost], offers: [spot] })[0]).toMatch(/taken away 2 times/);
+  });
+
+  it('is the preferred provider where all else is equal, whatever the order of the answers', () => {
+    const twins = [offer({ provider: 'other' }), offer({ provider: 'cheap' })];
+    for (const offers of [twins, twins.toReversed()])
+      expect(planned({ jobs: [job('j')], offers })).toEqual(['rent cheap/a for j']);
+  });
+});
+
+describe('a deadline', () => {
+  const slow = offer({ offerId: 'slow', priceMicrodollarsPerHour: 50_000, speed: 2 });
+  const fast = offer({ offerId: 'fast', priceMicrodollarsPerHour: 900_000, speed: 60 });
+  const at = (deadlineAtMs: number | null) =>
+    plan(look({ jobs: [job('j', { durationMs: 2 * hourMs, deadlineAtMs })], offers: [slow, fast] }));
+
+  it('is met by the cheapest place that can', () => {
+    expect(short(at(null))).toEqual(['rent cheap/slow for j']);
+    expect(short(at(hourMs))).toEqual(['rent cheap/slow for j']);
+    expect(short(at(5 * 60_000))).toEqual(['rent cheap/fast for j']);
+  });
+
+  it('that nothing meets gets the fastest, and says so', () => {
+    const [action] = at(1000);
+    expect(short([action!])).toEqual(['rent cheap/fast for j']);
+    expect(action!.because).toMatch(/no place meets its deadline, this is the fastest/);
+  });
+
+  it('rents another machine where the queue before a warm one would miss it', () => {
+    const busy = instance({ jobs: [held({ durationMs: 10 * hourMs })] });
+    const asked = (deadlineAtMs: number | null) =>
+      planned({ jobs: [job('j', { deadlineAtMs })], offers: [offer()], instances: [busy] });
+    expect(asked(null)).toEqual(['j to i1']);
+    expect(asked(3 * 60_000)).toEqual(['rent cheap/a for j']);
+  });
+});
+
+describe('what a machine is given', () => {
+  it('is the work of the next minutes; what comes later stays in the queue with the time of its turn', () => {
+    const jobs = Array.from({ length: 10 }, (_, n) =>
+      job(`j${n}`, { queuedAtMs: n, durationMs: 12 * hourMs }),
+    );
+    const actions = plan(look({ jobs, instances: [instance()] }));
+    const given = actions.filter((action) => action.type === 'assign');
+    const waiting = actions.filter((action) => action.type === 'wait');
+    expect(given.map((one) => one.jobId)).toEqual(['j0', 'j1', 'j2']);
+    expect(waiting.map((one) => [one.jobId, one.why])).toEqual(
+      ['j3', 'j4', 'j5', 'j6', 'j7', 'j8', 'j9'].map((id) => [id, 'turn']),
+    );
+    const starts = [...given, ...waiting].map((one) => one.startInMs!);
+    expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+    expect(starts[0]).toBe(0);
+  });
+
+  it('ends it at once when it is nothing', () => {
+    expect(planned({ instances: [instance({ instanceId: 'i2', state: 'booting' }), instance()] })).toEqual([
+      'drain i1',
+      'drain i2',
+    ]);
+  });
+
+  it('is nothing while it is in doubt, and then it is not ended either', () => {
+    const working = instance({ jobs: [held()] });
+    expect(planned({ instances: [working, instance({ instanceId: 'i2', state: 'in_doubt' })] })).toEqual([]);
+  });
+});
+
+describe('turns', () => {
+  const one = { policy: { ...policy, maxInstances: 1 }, offers: [offer()] };
+
+  it('go by priority, then by who came first', () => {
     const jobs = [
       job('late', { queuedAtMs: 2 }),
       job('early', { queuedAtMs: 1 }),
       job('urgent', { queuedAtMs: 3, priority: 5 }),
     ];
-    expect(short(plan(look({ jobs, offers: [offer()] })))).toEqual(['rent cheap for urgent,early,late']);
+    expect(planned({ jobs, ...one })).toEqual(['rent cheap/a for urgent,early,late']);
+  });
+
+  it('come sooner the longer a job waits', () => {
+    const jobs = [job('old', { queuedAtMs: -5 * agingStepMs }), job('new', { priority: 4 })];
+    expect(planned({ jobs, ...one })).toEqual(['rent cheap/a for old,new']);
+    jobs[1]!.priority = 6;
+    expect(planned({ jobs, ...one })).toEqual(['rent cheap/a for new,old']);
+  });
+
+  it('are taken by users, so that one with many jobs does not starve another', () => {
+    const many = Array.from({ length: 500 }, (_, n) =>
+      job(`many${n}`, { userId: 'u1', queuedAtMs: -hourMs + n, priority: 10, durationMs: hourMs }),
+    );
+    const single = job('single', { userId: 'u2' });
+    const [rent] = plan(look({ jobs: [...many, single], ...one }));
+    expect(short([rent!])).toEqual([expect.stringMatching(/^rent cheap\/a for many0,single/)]);
+    // What a user has on machines already counts as turns had.
+    const busy = instance({ jobs: [held({ userId: 'u1' })] });
+    const [first] = plan(look({ jobs: [...many, single], instances: [busy] }));
+    expect(short([first!])).toEqual(['single to i1']);
   });
 });
 
-const offers = fc.array(
-  fc.record({
-    provider: fc.constantFrom('a', 'b', 'c'),
-    priceMicrodollarsPerHour: fc.integer({ min: 0, max: 2_000_000 }),
-    available: fc.integer({ min: 0, max: 3 }),
-    bootMs: fc.integer({ min: 0, max: 600_000 }),
-    speed: fc.constantFrom(1, 5, 20, 60),
-  }),
-  { maxLength: 4 },
-);
-const jobs = fc.array(
-  fc.record({
-    durationMs: fc.option(fc.integer({ min: 0, max: 4 * 3_600_000 })),
-    priority: fc.integer({ min: -10, max: 10 }),
-    queuedAtMs: fc.integer({ min: 0, max: 1000 }),
-    maxCostMicrodollars: fc.option(fc.integer({ min: 0, max: 1_000_000 })),
-  }),
-  { maxLength: 12 },
-);
-const instances = fc.array(
-  fc.record({
-    provider: fc.constantFrom('a', 'b', 'c'),
-    state: fc.constantFrom('requested', 'in_doubt', 'booting', 'ready', 'terminating' as const),
-    priceMicrodollarsPerHour: fc.integer({ min: 0, max: 2_000_000 }),
-    deadlineAtMs: fc.integer({ min: 0, max: 6 * 3_600_000 }),
-    speed: fc.constantFrom(1, 20),
-    busy: fc.boolean(),
-  }),
-  { maxLength: 5 },
-);
-const inputs = fc
-  .record({
-    offers,
-    jobs,
-    instances,
-    maxInstances: fc.integer({ min: 0, max: 6 }),
-    budgetMicrodollars: fc.integer({ min: 0, max: 3_000_000 }),
-  })
-  .map(({ offers, jobs, instances, ...limits }) =>
-    look({
-      offers: offers.map((one, n) => offer({ ...one, offerId: `o${n}` })),
-      jobs: jobs.map((one, n) => job(`j${String(n).padStart(2, '0')}`, one)),
-      instances: instances.map(({ busy, ...one }, n) =>
-        instance({ ...one, instanceId: `i${n}`, jobs: busy ? [job('x')] : [] }),
-      ),
-      policy: { ...policy, ...limits },
-    }),
-  );
+describe('a job waits, with the reason,', () => {
+  const because = (more: Partial<Situation>, wanted = job('j')) => planned({ jobs: [wanted], ...more })[0];
 
-describe('whatever it is given, the planner', () => {
-  it('decides about every job exactly once', () => {
-    fc.assert(
-      fc.property(inputs, (input) => {
-        const decided = plan(input).flatMap((action) =>
-          action.type === 'rent' ? action.jobIds : action.type === 'drain' ? [] : [action.jobId],
-        );
-        expect(decided.toSorted()).toEqual(input.jobs.map((one) => one.jobId).toSorted());
-      }),
+  it('while the queue is held; what has no work ends all the same', () => {
+    expect(planned({ held: true, jobs: [job('j')], offers: [offer()], instances: [instance()] })).toEqual([
+      'j waits: the queue is held',
+      'drain i1',
+    ]);
+  });
+
+  it('while a machine may have been rented for it', () => {
+    expect(because({ offers: [offer()] }, job('j', { isInDoubt: true }))).toMatch(/is not known yet/);
+  });
+
+  it('while there is no offer, or none that may be rented', () => {
+    expect(because({})).toBe('j waits: no provider offers a machine now');
+    const dear = offer({ priceMicrodollarsPerHour: 1_500_000 });
+    expect(because({ offers: [dear] })).toMatch(
+      /none of 1 offers may be rented; the cheapest: \$1.500 an hour is more than the \$1.000 an hour allowed/,
+    );
+    expect(because({ offers: [offer({ available: 0 })] })).toMatch(/has none of it left/);
+  });
+
+  it('while a budget does not allow it: of the month, the day, its user, itself', () => {
+    const offers = [offer()];
+    expect(because({ offers, policy: { ...policy, monthMicrodollars: 10 } })).toMatch(/are left this month/);
+    expect(because({ offers, policy: { ...policy, dayMicrodollars: 10 } })).toMatch(/are left today/);
+    expect(because({ offers, policy: { ...policy, userDayMicrodollars: 10 } })).toMatch(
+      /are left for its user today/,
+    );
+    expect(because({ offers }, job('j', { maxCostMicrodollars: 5 }))).toMatch(/left of its own limit/);
+    // Earlier attempts have used it up.
+    const spent = job('j', { maxCostMicrodollars: 100_000, spentMicrodollars: 99_999 });
+    expect(because({ offers }, spent)).toMatch(/left of its own limit/);
+  });
+
+  it('while as much as may run does', () => {
+    const busy = instance({ state: 'terminating' });
+    const offers = [offer()];
+    expect(because({ offers, instances: [busy], policy: { ...policy, maxInstances: 1 } })).toMatch(
+      /instances that may live/,
+    );
+    expect(
+      because({ offers, instances: [busy], policy: { ...policy, maxTotalMicrodollarsPerHour: 300_000 } }),
+    ).toMatch(/what runs costs \$0.200 an hour already/);
+  });
+
+  it('where it would outlast every machine', () => {
+    expect(because({ offers: [offer()] }, job('j', { durationMs: 2000 * hourMs }))).toMatch(
+      /after the end of the lease/,
     );
   });
 
-  it('spends no more than the budget, and on no job more than its limit', () => {
-    fc.assert(
-      fc.property(inputs, (input) => {
-        const byId = new Map(input.jobs.map((one) => [one.jobId, one]));
-        let money = 0;
-        for (const action of plan(input)) {
-          if (action.type === 'rent') {
-            money += price(action.offer.priceMicrodollarsPerHour, action.offer.bootMs);
-            for (const id of action.jobIds) {
-              const cost = price(
-                action.offer.priceMicrodollarsPerHour,
-                workMs(byId.get(id)!, action.offer.speed, undefined),
-              );
-              expect(cost).toBeLessThanOrEqual(byId.get(id)!.maxCostMicrodollars ?? Infinity);
-              money += cost;
-            }
-          } else if (action.type === 'assign') {
-            const place = input.instances.find((one) => one.instanceId === action.instanceId)!;
-            money += price(
-              place.priceMicrodollarsPerHour,
-              workMs(byId.get(action.jobId)!, place.speed, undefined),
-            );
-          }
-        }
-        expect(money).toBeLessThanOrEqual(input.policy.budgetMicrodollars);
-      }),
-    );
+  it('counting what machines that live are yet expected to cost', () => {
+    const busy = instance({
+      instanceId: 'i2',
+      state: 'in_doubt',
+      jobs: [held({ durationMs: 100 * hourMs })],
+    });
+    const tight = { ...policy, dayMicrodollars: 30_000 };
+    expect(because({ offers: [offer()], policy: tight })).toBe('rent cheap/a for j');
+    expect(because({ offers: [offer()], policy: tight, instances: [busy] })).toMatch(/are left today/);
+  });
+});
+
+describe('an offer is left out', () => {
+  const rented = (one: Partial<Parameters<typeof offer>[0]>, more: Partial<Situation> = {}) =>
+    planned({ jobs: [job('j')], offers: [offer(one)], ...more })[0]!.startsWith('rent');
+
+  it('by policy: provider, region, interruptible, memory, CUDA, reliability', () => {
+    expect(rented({})).toBe(true);
+    expect(rented({ provider: 'unknown' })).toBe(false);
+    expect(rented({ region: 'US-KS-2' }, { policy: { ...policy, regions: ['eu'] } })).toBe(false);
+    expect(rented({ region: 'EU-RO-1' }, { policy: { ...policy, regions: ['eu'] } })).toBe(true);
+    expect(rented({ region: null }, { policy: { ...policy, regions: ['eu'] } })).toBe(false);
+    expect(rented({ interruptible: true }, { policy: { ...policy, interruptible: false } })).toBe(false);
+    expect(rented({ vramMb: 8_000 })).toBe(false);
+    expect(rented({ cuda: 12.1 })).toBe(false);
+    expect(rented({ cuda: null })).toBe(true);
+    expect(rented({ reliability: 0.5 })).toBe(false);
   });
 
-  it('keeps to the number of instances, the stock and the highest price', () => {
-    fc.assert(
-      fc.property(inputs, (input) => {
-        const rents = plan(input).filter((action) => action.type === 'rent');
-        if (rents.length > 0)
-          expect(rents.length + input.instances.length).toBeLessThanOrEqual(input.policy.maxInstances);
-        for (const one of input.offers) {
-          expect(rents.filter((rent) => rent.offer === one).length).toBeLessThanOrEqual(one.available);
-        }
-        for (const { offer } of rents) {
-          expect(offer.priceMicrodollarsPerHour).toBeLessThanOrEqual(
-            input.policy.maxPriceMicrodollarsPerHour,
-          );
-        }
-      }),
-    );
+  it('but not for want of a GPU where it has none, as on this machine', () => {
+    expect(rented({ gpu: null, vramMb: 0, cuda: null, priceMicrodollarsPerHour: 0 })).toBe(true);
   });
 
-  it('gives no work to what is ending or in doubt, and ends nothing that it gives work to', () => {
-    fc.assert(
-      fc.property(inputs, (input) => {
-        const actions = plan(input);
-        const given = new Set(
-          actions.flatMap((action) => (action.type === 'assign' ? [action.instanceId] : [])),
-        );
-        for (const { instanceId, state, jobs } of input.instances) {
-          const drained = actions.some(
-            (action) => action.type === 'drain' && action.instanceId === instanceId,
-          );
-          if (state === 'terminating' || state === 'in_doubt')
-            expect(given.has(instanceId) || drained).toBe(false);
-          else expect(drained).toBe(jobs.length === 0 && !given.has(instanceId));
-        }
-      }),
-    );
+  it('while its provider is paused, or it or its host went wrong not long ago', () => {
+    const host = 'h1';
+    const barred = (key: string) => ({ barred: { providers: {}, offersAndHosts: { [key]: 'went wrong' } } });
+    expect(rented({}, { barred: { providers: { cheap: 'paused' }, offersAndHosts: {} } })).toBe(false);
+    expect(rented({ host }, barred(barredKey('cheap', 'offer', 'a')))).toBe(false);
+    expect(rented({ host }, barred(barredKey('cheap', 'host', 'h1')))).toBe(false);
+    expect(rented({ host }, barred(barredKey('other', 'host', 'h1')))).toBe(true);
+  });
+});
+
+describe('a person is asked', () => {
+  const long = job('j', { durationMs: 50 * hourMs });
+  const cautious = { ...policy, confirmAboveMicrodollars: 50_000 };
+
+  it('about what may cost more than may be spent unasked', () => {
+    expect(planned({ jobs: [long], offers: [offer()], policy: cautious })).toEqual(['ask about j']);
+    expect(planned({ jobs: [job('j')], offers: [offer()], policy: cautious })).toEqual([
+      'rent cheap/a for j',
+    ]);
   });
 
-  it('decides the same again, in whatever order jobs are listed', () => {
-    fc.assert(
-      fc.property(inputs, (input) => {
-        expect(plan({ ...input, jobs: input.jobs.toReversed() })).toEqual(plan(input));
-      }),
-    );
+  it('not again unless it costs a fifth more than was agreed to', () => {
+    const [action] = plan(look({ jobs: [long], offers: [offer()], policy: cautious }));
+    const { microdollars } = action as { microdollars: number };
+    const asked = (confirmedMicrodollars: number) =>
+      planned({ jobs: [{ ...long, confirmedMicrodollars }], offers: [offer()], policy: cautious });
+    expect(asked(Math.ceil(microdollars / 1.19))).toEqual(['rent cheap/a for j']);
+    expect(asked(Math.floor(microdollars / 1.21))).toEqual(['ask about j']);
   });
 
-  it('never rents a dearer twin of an offer that still has stock', () => {
-    fc.assert(
-      fc.property(inputs, fc.integer({ min: 1, max: 500_000 }), (input, more) => {
-        const twins = input.offers.map((one) => ({
-          ...one,
-          offerId: `${one.offerId}-twin`,
-          priceMicrodollarsPerHour: one.priceMicrodollarsPerHour + more,
-        }));
-        const rents = plan({ ...input, offers: [...twins, ...input.offers] }).filter(
-          (action) => action.type === 'rent',
-        );
-        for (const { offer: chosen } of rents.filter((rent) => rent.offer.offerId.endsWith('-twin'))) {
-          const cheap = input.offers.find((one) => `${one.offerId}-twin` === chosen.offerId)!;
-          expect(rents.filter((rent) => rent.offer === cheap).length).toBe(cheap.available);
-        }
-      }),
-    );
+  it('not about a job that has a limit of its own below that', () => {
+    const limited = { ...long, maxCostMicrodollars: 40_000 };
+    expect(planned({ jobs: [limited], offers: [offer()], policy: cautious })[0]).toMatch(/its own limit/);
   });
 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { normalised } from '../../functions/core/results/embeddings.ts';
+import { averageLinkage, groupPersons } from '../../functions/core/results/persons.ts';
 import { FaceAlbum, meanEmbedding } from '../../gpu-worker/analyzers/faces/album.ts';
-import { normalised } from '../../gpu-worker/analyzers/faces/description.ts';
 import { isFace } from '../../gpu-worker/analyzers/faces/gate.ts';
-import { averageLinkage, groupPersons } from '../../gpu-worker/analyzers/faces/persons.ts';
 
 describe('average linkage', () => {
   /** The definition: merge the two most similar groups until none are similar enough. */

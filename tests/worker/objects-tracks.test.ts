@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { boxBetween, iou, suppress } from '../../functions/core/results/boxes.ts';
 import type { Box } from '../../functions/core/results/rows.ts';
-import { boxBetween, iou, suppress } from '../../gpu-worker/analyzers/boxes.ts';
 import { type Sighting, type Track, Tracker, type TrackPart } from '../../gpu-worker/analyzers/tracks.ts';
 
 const maxGapMs = 1500;

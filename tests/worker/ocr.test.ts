@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TextRow } from '../../functions/core/results/rows.ts';
-import { textSimilarity } from '../../gpu-worker/analyzers/ocr/similarity.ts';
+import { textSimilarity } from '../../functions/core/results/similarity.ts';
 import { ocr } from '../../gpu-worker/analyzers/ocr.ts';
 import { type Line, textPicture } from '../media/stills.ts';
 import { slideText, type TestMedia, testMedia } from '../media/test-media.ts';

@@ -6,6 +6,8 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { Core } from '../core.ts';
 import { closeWorkerLogin, listWorkerLogins, openWorkerLogin } from '../events/logins.ts';
+import type { Offer } from '../providers/provider.ts';
+import { requirePublicAddress } from '../public-address.ts';
 
 /** A process that has just begun needs a moment to connect; a broker that is away must not keep a launch waiting. */
 const brokerPatienceMs = 1500;
@@ -78,20 +80,39 @@ export async function mendLogins(core: Core): Promise<void> {
   }
 }
 
-/** The worker's environment: addresses and this lease's own credentials, nothing else. */
-export function workerEnvironment(core: Core, instanceId: string): Record<string, string> {
+/**
+ * The worker's environment: addresses, this lease's own credentials and its limits, nothing else.
+ * Rented machines get the public addresses and the certificate that they shall find there.
+ * @throws Error with a sentence where a rented machine could not reach this server.
+ */
+export function workerEnvironment(
+  core: Core,
+  lease: { instanceId: string; offer: Pick<Offer, 'gpu'>; deadlineAt: Date },
+  provider: { isRemote: boolean },
+): Record<string, string> {
   const { config } = core;
+  const { instanceId, deadlineAt } = lease;
   const key = config.secret('lease-key');
+  const address = provider.isRemote ? requirePublicAddress(config) : null;
   const database = new URL(config.AIMA_DATABASE_URL);
   database.username = workerLogin(instanceId);
   database.password = leasePassword(key, 'postgres', instanceId);
   const broker = new URL(config.AIMA_MQTT_URL);
   broker.username = `worker-${instanceId}`;
   broker.password = leasePassword(key, 'mqtt', instanceId);
+  if (address) {
+    database.host = `${address.host}:${address.postgresPort}`;
+    broker.protocol = 'mqtts:';
+    broker.host = `${address.host}:${address.mqttPort}`;
+  }
   return {
     AIMA_INSTANCE_ID: instanceId,
     AIMA_DATABASE_URL: database.href,
     AIMA_MQTT_URL: broker.href,
     AIMA_LOST_CONTACT_SECONDS: String(config.AIMA_LOST_CONTACT_SECONDS),
+    // As a duration: the clock of a rented machine may be wrong by any amount.
+    AIMA_MAX_LIFETIME_SECONDS: String(Math.max(1, Math.ceil((deadlineAt.getTime() - Date.now()) / 1000))),
+    AIMA_DEVICE: lease.offer.gpu ? 'cuda' : 'cpu',
+    ...(address ? { AIMA_SERVER_CERTIFICATE: Buffer.from(address.certificate).toString('base64') } : {}),
   };
 }

@@ -4,12 +4,17 @@
  *
  * What a crash leaves: before `create`, a requested row without a machine; after it, a requested
  * row with one. Nobody can tell these apart from the row, so the sweep treats both as in doubt and
- * looks the label up (sweep.ts).
+ * looks the label up (sweep.ts). Create is never sent again for the same lease: a second one has a
+ * label of its own, written down before it.
  */
+import { raise } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
-import type { CreateOutcome, Offer } from '../providers/provider.ts';
+import { forgetOffer } from '../planner/offers.ts';
+import { noteFailure, noteSuccess, pauseProvider } from '../providers/health.ts';
+import type { CreateOutcome, Offer, Refusal } from '../providers/provider.ts';
 import { closeLogins, openLogins, workerEnvironment } from './credentials.ts';
-import { releaseJobs } from './end.ts';
+import { releaseJobs, startEnding } from './end.ts';
+import { avoid, lessonOfRefusal } from './memory.ts';
 
 export interface Lease {
   instanceId: string;
@@ -17,28 +22,71 @@ export interface Lease {
   label: string;
   offer: Offer;
   deadlineAt: Date;
+  maxCostMicrodollars: number;
 }
+
+/** What is billed may differ from what was offered by rounding, and by no more. */
+const mostDearer = 1.02;
+
+/** For how long nothing is rented from an account that a person must see to. */
+const accountPauseSeconds = 10 * 60;
 
 /** Asks the provider once for the machine of a lease and records what came of it. Never throws. */
 export async function launch(core: Core, lease: Lease): Promise<void> {
   let outcome: CreateOutcome;
   try {
+    const provider = core.providers.get(lease.provider)!;
+    // A crash here leaves logins without a machine: they end with the lease.
     await openLogins(core, lease.instanceId, lease.deadlineAt);
-    outcome = await core.providers.get(lease.provider)!.create({
+    outcome = await provider.create({
       label: lease.label,
       offer: lease.offer,
-      environment: workerEnvironment(core, lease.instanceId),
+      environment: workerEnvironment(core, lease, provider),
+      deadlineAt: lease.deadlineAt,
+      maxCostMicrodollars: lease.maxCostMicrodollars,
     });
   } catch (error) {
-    console.error(`launch of ${lease.instanceId} in doubt:`, error);
+    await recordDoubt(core, lease, error);
+    return;
+  }
+  // A crash here leaves a requested row with a machine: the same as an answer that was lost.
+  try {
+    await record(core, lease, outcome);
+  } catch (error) {
+    console.error(`launch of ${lease.instanceId}: ${outcome.kind}, and not recorded:`, error);
+  }
+}
+
+async function recordDoubt(core: Core, lease: Lease, error: unknown): Promise<void> {
+  console.error(`launch of ${lease.instanceId} in doubt:`, error);
+  try {
     await core.sql`
       update instances set state = 'in_doubt', next_look_at = now()
       where instance_id = ${lease.instanceId} and state = 'requested'`;
-    return;
+    await noteFailure(core.sql, lease.provider, error);
+  } catch (unrecorded) {
+    // The row says `requested`, and the sweep makes the same of it.
+    console.error(`launch of ${lease.instanceId}:`, unrecorded);
   }
-  if (outcome.kind === 'refused') await recordRefusal(core, lease, outcome);
-  else
-    await recordMachine(core, lease.instanceId, outcome.providerInstanceId, outcome.priceMicrodollarsPerHour);
+}
+
+async function record(core: Core, lease: Lease, outcome: CreateOutcome): Promise<void> {
+  const { instanceId, provider, offer } = lease;
+  if (outcome.kind === 'refused') return recordRefusal(core, lease, outcome);
+  const price = outcome.kind === 'created' ? outcome.priceMicrodollarsPerHour : undefined;
+  await recordMachine(core, instanceId, outcome.providerInstanceId, price);
+  await noteSuccess(core.sql, provider);
+  if (outcome.kind === 'broken') {
+    await startEnding(core, instanceId, 'broken', `${provider}: ${outcome.detail}`);
+  } else if (outcome.priceMicrodollarsPerHour > offer.priceMicrodollarsPerHour * mostDearer) {
+    const dollars = (microdollars: number) => `$${(microdollars / 1e6).toFixed(3)}`;
+    await startEnding(
+      core,
+      instanceId,
+      'dearer',
+      `It was offered for ${dollars(offer.priceMicrodollarsPerHour)} an hour and costs ${dollars(outcome.priceMicrodollarsPerHour)}.`,
+    );
+  }
 }
 
 /** The machine exists. Its worker may have said hello already, or the lease may be ending. */
@@ -57,16 +105,42 @@ export async function recordMachine(
     where instance_id = ${instanceId} and state <> 'terminated'`;
 }
 
+/** Surely no machine: the jobs go back at once, and the planner is rung to choose another offer. */
 async function recordRefusal(
   core: Core,
   lease: Lease,
   { why, detail }: Extract<CreateOutcome, { kind: 'refused' }>,
 ): Promise<void> {
-  await core.sql.begin(async (tx) => {
-    await releaseJobs(tx, lease.instanceId, `${lease.provider}: ${detail}`, false);
-    await tx`
+  const { instanceId, provider, offer } = lease;
+  const released = await core.sql.begin(async (tx) => {
+    await learnFromRefusal(tx, lease, why, detail);
+    await releaseJobs(tx, instanceId, `${provider}: ${detail}`, false);
+    return tx`
       update instances set state = 'terminated', reason = ${why}
-      where instance_id = ${lease.instanceId} and state = 'requested'`;
+      where instance_id = ${instanceId} and state = 'requested' returning instance_id`;
   });
-  await closeLogins(core, lease.instanceId);
+  await forgetOffer(core, provider, offer.offerId);
+  await closeLogins(core, instanceId);
+  if (released.length > 0) core.publisher.jobsQueued([]);
+}
+
+async function learnFromRefusal(
+  tx: Parameters<typeof avoid>[0],
+  { provider, offer }: Lease,
+  why: Refusal,
+  detail: string,
+): Promise<void> {
+  const lesson = lessonOfRefusal(why);
+  if (lesson) await avoid(tx, { ...lesson, provider, key: offer.offerId, reason: detail.slice(0, 300) });
+  if (why === 'rate_limited') await pauseProvider(tx, provider, 60, 'asked too often');
+  if (why === 'no_credit' || why === 'unauthorized') {
+    const reason = why === 'no_credit' ? 'the account has no credit' : 'the key is not taken';
+    await pauseProvider(tx, provider, accountPauseSeconds, reason);
+    await raise(tx, {
+      key: `provider:${provider}:${why}`,
+      severity: 'critical',
+      text: `${provider}: ${reason}. Nothing is rented there until that is mended.`,
+      data: { provider },
+    });
+  }
 }

@@ -1,126 +1,111 @@
 /**
- * The sweep over all leases: finds what no event told of. Every provider is listed once; an error
- * there means "unknown" and nothing is concluded from it.
+ * The sweep over all leases: finds what no event told of. Each provider is listed by one of us at a
+ * time (whoever moves its next look on) and an error there means "unknown": nothing is concluded from
+ * it, and nothing is rented there while it lasts (providers/health.ts).
+ *
+ * What a crash leaves: every step reads what is and writes one decision; the next look does the rest.
  */
+import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
-import type { Machine, Provider } from '../providers/provider.ts';
+import { noteFailure, noteSuccess } from '../providers/health.ts';
+import type { Provider } from '../providers/provider.ts';
 import { startEnding } from './end.ts';
-import { instanceOfLabel } from './label.ts';
-import { recordMachine } from './launch.ts';
+import { reconcile, type Shown } from './reconcile.ts';
+import { judge, type LeaseFacts, type Patience } from './verdict.ts';
 
-interface Live {
+/** While a lease lives or is in doubt at a provider, and while nothing is rented there. */
+const busyLookSeconds = 25;
+const quietLookSeconds = 5 * 60;
+
+/** Goes once over providers and leases. */
+export async function sweepInstances(core: Core): Promise<void> {
+  const shown: Shown = new Map();
+  const listed = new Set<string>();
+  await Promise.all(
+    [...core.providers.values()].map(async (provider) => {
+      if (!(await takeLook(core, provider.name))) return;
+      try {
+        await reconcile(core, provider, shown);
+        listed.add(provider.name);
+        await noteSuccess(core.sql, provider.name);
+        await resolve(core.sql, `provider:${provider.name}:unauthorized`);
+      } catch (error) {
+        await noteBlind(core, provider, error);
+      }
+    }),
+  );
+  // Read anew: what the lists have just shown is not in doubt any more.
+  for (const { instanceId, provider, ...facts } of await liveLeases(core)) {
+    const status = shown.get(instanceId) ?? null;
+    const known = core.providers.get(provider);
+    const verdict = judge({ ...facts, status, isListed: listed.has(provider) }, patience(core, known));
+    if (verdict?.act === 'end') await startEnding(core, instanceId, verdict.reason, verdict.detail);
+    else if (verdict?.act === 'doubt')
+      await core.sql`
+        update instances set state = 'in_doubt', next_look_at = now() where instance_id = ${instanceId} and state = 'requested'`;
+  }
+}
+
+/**
+ * Whether it is this sweep's turn to look at a provider. Busy is not only what lives: a create that was
+ * never answered is watched for as long as its machine could live, and so is what the last list showed.
+ */
+async function takeLook(core: Core, provider: string): Promise<boolean> {
+  const [mine] = await core.sql`
+    insert into providers as p (provider, next_look_at)
+    values (${provider}, now() + make_interval(secs => ${busyLookSeconds}))
+    on conflict (provider) do update set next_look_at = now() + make_interval(secs => case
+      when p.machines > 0 or p.failures > 0 or exists (
+        select from instances i where i.provider = p.provider and (
+          i.state <> 'terminated' or i.doubted_at is not null and i.provider_instance_id is null and i.deadline_at > now()))
+      then ${busyLookSeconds}::float8 else ${quietLookSeconds}::float8 end)
+    where p.next_look_at <= now()
+    returning provider`;
+  return mine !== undefined;
+}
+
+/** Looks at every provider at the next sweep, however quiet it was: after a start of ours. */
+export async function lookSoon(core: Core): Promise<void> {
+  await core.sql`update providers set next_look_at = now() where next_look_at > now()`;
+}
+
+async function noteBlind(core: Core, provider: Provider, error: unknown): Promise<void> {
+  console.error(`${provider.name} cannot be listed; nothing is concluded:`, error);
+  const tell = await noteFailure(core.sql, provider.name, error);
+  if (tell)
+    await raise(core.sql, {
+      key: `provider:${provider.name}:unauthorized`,
+      severity: 'critical',
+      text: `${tell} Machines there may run on unseen: put a working key in place.`,
+      data: { provider: provider.name },
+    });
+}
+
+interface Live extends Omit<LeaseFacts, 'status' | 'isListed'> {
   instanceId: string;
   provider: string;
-  label: string;
-  state: 'requested' | 'in_doubt' | 'booting' | 'ready';
-  providerInstanceId: string | null;
-  ageMs: number;
-  silentMs: number | null;
-  overdue: boolean;
-  vanishedReads: number;
 }
 
-/** @returns how many leases are alive or in doubt. */
-export async function sweepInstances(core: Core): Promise<number> {
-  const live = await liveInstances(core);
-  const listed = new Set<string>();
-  for (const provider of core.providers.values()) {
-    try {
-      const here = live.filter((instance) => instance.provider === provider.name);
-      await reconcile(core, provider, here);
-      listed.add(provider.name);
-    } catch (error) {
-      console.error(`${provider.name} cannot be listed; nothing is concluded:`, error);
-    }
-  }
-  // Read anew: what the lists have just shown is not in doubt any more.
-  for (const instance of await liveInstances(core)) {
-    await checkClock(core, instance, listed.has(instance.provider));
-  }
-  return live.length;
-}
-
-function liveInstances(core: Core): Promise<Live[]> {
+function liveLeases(core: Core): Promise<Live[]> {
   return core.sql<Live[]>`
-    select instance_id, provider, label, state, provider_instance_id, vanished_reads,
+    select instance_id, provider, state, starts,
       extract(epoch from now() - requested_at)::float8 * 1000 as age_ms,
+      extract(epoch from now() - started_at)::float8 * 1000 as since_started_ms,
       extract(epoch from now() - heartbeat_at)::float8 * 1000 as silent_ms,
-      deadline_at < now() as overdue
-    from instances where state in ('requested', 'in_doubt', 'booting', 'ready')`;
+      deadline_at < now() as is_overdue,
+      (select extract(epoch from now() - j.started_at)::float8 * 1000 from jobs j
+       where j.instance_id = i.instance_id and j.state = 'running'
+         and coalesce(i.progress_at, '-infinity') < j.started_at limit 1) as without_progress_ms
+    from instances i where state in ('requested', 'in_doubt', 'booting', 'ready')`;
 }
 
-/** What the row alone tells: deadlines, silence, a boot that takes too long, an answer that never came. */
-async function checkClock(core: Core, instance: Live, listed: boolean): Promise<void> {
-  const { config, providers } = core;
-  const { instanceId, state, ageMs, silentMs } = instance;
-  const { createTimeoutMs = 0, listLagMs = 0 } = providers.get(instance.provider) ?? {};
-  if (instance.overdue) {
-    await startEnding(core, instanceId, 'deadline', 'The instance reached the end of its lease.');
-  } else if (state === 'requested' && ageMs > createTimeoutMs) {
-    await core.sql`
-      update instances set state = 'in_doubt', next_look_at = now() where instance_id = ${instanceId} and state = 'requested'`;
-  } else if (state === 'in_doubt' && listed && ageMs > createTimeoutMs + listLagMs) {
-    await startEnding(core, instanceId, 'never_appeared', 'The provider never showed the instance.');
-  } else if (state === 'booting' && ageMs > config.AIMA_BOOT_TIMEOUT_SECONDS * 1000) {
-    await startEnding(core, instanceId, 'boot_timeout', 'The instance did not boot in time.');
-  } else if (state === 'ready' && (silentMs ?? 0) > config.AIMA_LOST_CONTACT_SECONDS * 1000) {
-    await startEnding(
-      core,
-      instanceId,
-      'lost_contact',
-      `The worker was silent for ${Math.round(silentMs! / 1000)} s.`,
-    );
-  }
-}
-
-/** Compares the provider's list with the ledger, in both directions. */
-async function reconcile(core: Core, provider: Provider, live: Live[]): Promise<void> {
-  const machines = await provider.list();
-  const byLabel = new Map(machines.map((machine) => [machine.label, machine]));
-
-  for (const instance of live) {
-    const machine = byLabel.get(instance.label);
-    if (machine) {
-      if (!instance.providerInstanceId)
-        await recordMachine(core, instance.instanceId, machine.providerInstanceId);
-    } else if (instance.providerInstanceId) {
-      await checkVanished(core, provider, instance, instance.providerInstanceId);
-    }
-  }
-  await endUnknown(core, provider, machines);
-}
-
-/** A list that lacks a machine which we did not delete is suspect: only reads by id count, and two of them. */
-async function checkVanished(core: Core, provider: Provider, instance: Live, id: string): Promise<void> {
-  for (let reads = instance.vanishedReads; ; ) {
-    reads = (await provider.read(id)) ? 0 : reads + 1;
-    await core.sql`update instances set vanished_reads = ${reads} where instance_id = ${instance.instanceId}`;
-    if (reads === 0) return;
-    if (reads >= 2) break;
-  }
-  await startEnding(
-    core,
-    instance.instanceId,
-    'vanished',
-    'The instance is gone; it was not we who ended it.',
-  );
-}
-
-/** Machines with our label and no live row are ended. Other people's machines are none of our business. */
-async function endUnknown(core: Core, provider: Provider, machines: Machine[]): Promise<void> {
-  const owner = core.config.secret('owner-id');
-  const ours = machines.flatMap((machine) => {
-    const instanceId = instanceOfLabel(owner, machine.label);
-    return instanceId ? [{ ...machine, instanceId }] : [];
-  });
-  if (ours.length === 0) return;
-  const known = await core.sql<{ instanceId: string }[]>`
-    select instance_id from instances where state <> 'terminated' and instance_id in ${core.sql(ours.map((machine) => machine.instanceId))}`;
-  const alive = new Set(known.map((row) => row.instanceId));
-  for (const machine of ours.filter((one) => !alive.has(one.instanceId))) {
-    console.warn(`${provider.name}: ${machine.label} has no live lease; ending it`);
-    await core.sql`insert into events (type, instance_id, data)
-      values ('instance.orphan_ended', ${machine.instanceId}, ${core.sql.json({ provider: provider.name })})`;
-    await provider.terminate(machine.providerInstanceId);
-  }
+function patience({ config }: Core, provider: Provider | undefined): Patience {
+  return {
+    createTimeoutMs: provider?.createTimeoutMs ?? 0,
+    listLagMs: provider?.listLagMs ?? 0,
+    pullTimeoutMs: config.AIMA_PULL_TIMEOUT_SECONDS * 1000,
+    loadTimeoutMs: config.AIMA_LOAD_TIMEOUT_SECONDS * 1000,
+    lostContactMs: config.AIMA_LOST_CONTACT_SECONDS * 1000,
+    firstProgressMs: config.AIMA_FIRST_PROGRESS_TIMEOUT_SECONDS * 1000,
+  };
 }

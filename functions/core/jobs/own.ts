@@ -9,6 +9,7 @@ export interface OwnJob {
   state: JobState;
   progress: number;
   attempt: number;
+  errorCode: string | null;
   errorDetail: string | null;
 }
 
@@ -19,7 +20,7 @@ export interface OwnJob {
  */
 export async function lockOwnJob(tx: Tx | Sql, userId: string, jobId: string): Promise<OwnJob> {
   const [job] = await tx<OwnJob[]>`
-    select job_id, media_id, state, progress, attempt, error_detail from jobs
+    select job_id, media_id, state, progress, attempt, error_code, error_detail from jobs
     where job_id = ${jobId} and user_id = ${userId} for update`;
   if (!job) throw new AimaError('not_found', `There is no job ${jobId}.`);
   return job;

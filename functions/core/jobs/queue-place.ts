@@ -1,9 +1,10 @@
 /**
  * Where a waiting job stands. What cannot be told honestly is null: how long a queue takes depends
- * on what machines there will be, which nobody knows; when a machine that boots will be ready is
- * known from those before it.
+ * on what machines there will be, which nobody knows. When its turn comes on a machine that lives is
+ * what the planner wrote down last; when a machine that boots will be ready is known from those before.
  */
 import type { Core } from '../core.ts';
+import { type Waiting as InTurn, inTurn } from '../planner/turns.ts';
 import { iso, type JobView } from './shapes.ts';
 import type { JobState } from './states.ts';
 
@@ -13,32 +14,53 @@ interface Waiting {
   priority: number;
   queuedAt: Date | null;
   notBeforeAt: Date | null;
+  expectedStartAt: Date | null;
   instanceId: string | null;
 }
 
 /** null where the job does not wait for a worker. */
 export async function queuePlace(core: Pick<Core, 'sql'>, job: Waiting): Promise<JobView['queue']> {
   if (job.state !== 'queued' && job.state !== 'assigned') return null;
-  const [ahead, reason] = await Promise.all([jobsAhead(core, job), lastReason(core, job.jobId)]);
-  const isNext = job.state === 'assigned' && ahead === 0;
+  const isQueued = job.state === 'queued';
+  const [ahead, reason] = await Promise.all([
+    isQueued ? aheadInQueue(core, job.jobId) : aheadOnInstance(core, job),
+    lastReason(core, job.jobId),
+  ]);
+  const now = new Date();
+  const later = (at: Date | null) => (at && at > now ? iso(at) : null);
+  const isNext = !isQueued && ahead === 0;
   return {
     position: ahead + 1,
-    notBeforeAt: job.notBeforeAt && job.notBeforeAt > new Date() ? iso(job.notBeforeAt) : null,
-    expectedStartAt: isNext ? iso(await expectedReady(core, job.instanceId!)) : null,
+    notBeforeAt: later(job.notBeforeAt),
+    expectedStartAt: later(isNext ? await expectedReady(core, job.instanceId!) : job.expectedStartAt),
     reason,
   };
 }
 
-async function jobsAhead({ sql }: Pick<Core, 'sql'>, job: Waiting): Promise<number> {
-  const { instanceId, priority, queuedAt } = job;
-  const sooner = sql`(priority > ${priority} or (priority = ${priority} and queued_at < ${queuedAt}))`;
-  const [row] =
-    instanceId === null
-      ? await sql<{ ahead: number }[]>`
-          select count(*)::int as ahead from jobs where state = 'queued' and ${sooner}`
-      : await sql<{ ahead: number }[]>`
-          select count(*)::int as ahead from jobs
-          where instance_id = ${instanceId} and (state = 'running' or (state = 'assigned' and ${sooner}))`;
+/** In the planner's own order. */
+async function aheadInQueue({ sql }: Pick<Core, 'sql'>, jobId: string): Promise<number> {
+  const [jobs, holding] = await Promise.all([
+    sql<InTurn[]>`
+      select job_id, user_id, priority, extract(epoch from queued_at)::float8 * 1000 as queued_at_ms
+      from jobs where state = 'queued'`,
+    sql<{ userId: string; jobs: number }[]>`
+      select user_id, count(*)::int as jobs from jobs where state in ('assigned', 'running') group by user_id`,
+  ]);
+  const held = Object.fromEntries(holding.map((row) => [row.userId, row.jobs]));
+  return Math.max(
+    0,
+    inTurn(jobs, held, Date.now()).findIndex((job) => job.jobId === jobId),
+  );
+}
+
+async function aheadOnInstance(
+  { sql }: Pick<Core, 'sql'>,
+  { instanceId, priority, queuedAt }: Waiting,
+): Promise<number> {
+  const [row] = await sql<{ ahead: number }[]>`
+    select count(*)::int as ahead from jobs
+    where instance_id = ${instanceId} and (state = 'running'
+      or (state = 'assigned' and (priority > ${priority} or (priority = ${priority} and queued_at < ${queuedAt}))))`;
   return row!.ahead;
 }
 
@@ -52,7 +74,7 @@ async function lastReason({ sql }: Pick<Core, 'sql'>, jobId: string): Promise<st
   return event?.because ?? null;
 }
 
-/** null where it is ready, or later than it should be. */
+/** null where it is ready. */
 async function expectedReady({ sql }: Pick<Core, 'sql'>, instanceId: string): Promise<Date | null> {
   const [expected] = await sql<{ readyAt: Date }[]>`
     select requested_at + make_interval(secs => boot_ms / 1000) as ready_at
@@ -64,5 +86,5 @@ async function expectedReady({ sql }: Pick<Core, 'sql'>, instanceId: string): Pr
                order by terminated_at desc limit 50) recent),
         (i.offer ->> 'bootMs')::float8) as boot_ms) boot
     where instance_id = ${instanceId} and state in ('requested', 'in_doubt', 'booting')`;
-  return expected?.readyAt && expected.readyAt > new Date() ? expected.readyAt : null;
+  return expected?.readyAt ?? null;
 }

@@ -3,7 +3,9 @@
  * word. A retried job goes on after its last saved part unless it is to begin anew.
  */
 import type { Core } from '../core.ts';
+import type { Tx } from '../database.ts';
 import { AimaError } from '../errors.ts';
+import { dollars } from '../planner/wording.ts';
 import { findStored } from './medium.ts';
 import { lockOwnJob, type OwnJob } from './own.ts';
 
@@ -12,36 +14,55 @@ const freshAttempts = 3;
 
 /**
  * @param options.fromScratch forgets what earlier attempts saved.
- * @throws AimaError `not_found`; `wrong_state` where it is neither failed nor canceled, or its medium is gone.
+ * @param options.maxCostMicrodollars replaces its limit, which counts what it has cost already.
+ * @throws AimaError `not_found`; `wrong_state` where it is neither failed nor canceled, or its medium is gone;
+ *   `budget_exceeded` where it would be stopped at once.
  */
 export async function retryJob(
   core: Core,
   userId: string,
   jobId: string,
-  options: { fromScratch?: boolean } = {},
+  options: { fromScratch?: boolean; maxCostMicrodollars?: number | undefined } = {},
 ): Promise<void> {
   // Before the transaction: no lock is held while the object store is asked.
   const stored = await findStored(core, userId, jobId);
   const job = await core.sql.begin(async (tx) => {
     const locked = await lockOwnJob(tx, userId, jobId);
     checkRetry(locked, stored !== null);
+    await checkLimit(tx, jobId, options.maxCostMicrodollars);
     if (options.fromScratch) await tx`delete from parts where job_id = ${jobId}`;
     const [queued] = await tx<{ progress: number }[]>`
       update jobs set state = 'queued', queued_at = null, not_before_at = null, max_attempts = attempt + ${freshAttempts},
         error_code = null, error_detail = null, run = null,
-        progress = case when ${options.fromScratch ?? false} then 0 else progress end
+        progress = case when ${options.fromScratch ?? false} then 0 else progress end,
+        max_cost_microdollars = coalesce(${options.maxCostMicrodollars ?? null}, max_cost_microdollars)
       where job_id = ${jobId} returning progress`;
     return { ...locked, progress: queued!.progress };
   });
   tellQueued(core, userId, job);
 }
 
-function checkRetry({ state, attempt, errorDetail }: OwnJob, isStored: boolean): void {
+/** What a job with a limit has cost stays on its account. */
+async function checkLimit(tx: Tx, jobId: string, raised: number | undefined): Promise<void> {
+  const [over] = await tx<{ spent: number; most: number }[]>`
+    select job_cost(job_id) as spent, coalesce(${raised ?? null}, max_cost_microdollars) as most
+    from jobs where job_id = ${jobId} and job_cost(job_id) >= coalesce(${raised ?? null}, max_cost_microdollars)`;
+  if (over)
+    throw new AimaError(
+      'budget_exceeded',
+      `The job has cost ${dollars(over.spent)} of at most ${dollars(over.most)}: give it a higher maxCostMicrodollars.`,
+    );
+}
+
+/** Errors that ended it before any worker began it, and say nothing of its file. */
+const notTheFiles = ['budget_exceeded', 'worker_lost'];
+
+function checkRetry({ state, attempt, errorCode, errorDetail }: OwnJob, isStored: boolean): void {
   if (state !== 'failed' && state !== 'canceled') {
     throw new AimaError('wrong_state', `The job is ${state}: only a failed or canceled one can be retried.`);
   }
   // No worker has seen it: the look at the file on its arrival refused it, and would again.
-  if (state === 'failed' && attempt === 0)
+  if (state === 'failed' && attempt === 0 && !notTheFiles.includes(errorCode ?? ''))
     throw new AimaError('wrong_state', `The file cannot be analysed. ${errorDetail ?? ''}`.trimEnd());
   if (!isStored) throw new AimaError('wrong_state', 'The file is not stored here: submit it again.');
 }
@@ -57,7 +78,10 @@ export async function confirmJob(core: Core, userId: string, jobId: string): Pro
     if (['queued', 'assigned', 'running'].includes(locked.state)) return null;
     if (locked.state !== 'awaiting_confirmation')
       throw new AimaError('wrong_state', `The job is ${locked.state}: there is nothing to confirm.`);
-    await tx`update jobs set state = 'queued' where job_id = ${jobId}`;
+    // What was agreed to is the most that the quote said: beyond that he is asked again.
+    await tx`
+      update jobs set state = 'queued', confirmed_microdollars = (quote ->> 'maxMicrodollars')::bigint
+      where job_id = ${jobId}`;
     return locked;
   });
   if (job) tellQueued(core, userId, job);

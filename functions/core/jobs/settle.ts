@@ -1,6 +1,6 @@
 /**
  * Settling: what follows once from a job's end. The job is final already, by the worker's own
- * transaction or a person's; here its document is kept, its attempts are priced, its webhook is
+ * transaction or a person's; here its document is kept, its cost by now is noted, its webhook is
  * queued and the world is told. `settled_at` is written in the same transaction, so that it
  * happens once however often it is asked for; a crash before the commit leaves it to the sweep.
  */
@@ -55,14 +55,11 @@ async function settleNext(core: Core, only: string | undefined, seen: string[]):
     await tx`
       update attempts set
         ended_at = coalesce(ended_at, clock_timestamp()),
-        outcome = coalesce(outcome, 'canceled'),
-        cost_microdollars = ceil(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) / 3600
-          * (select price_microdollars_per_hour from instances i where i.instance_id = attempts.instance_id))
-      where job_id = ${job.jobId} and cost_microdollars is null`;
+        outcome = coalesce(outcome, 'canceled')
+      where job_id = ${job.jobId} and (ended_at is null or outcome is null)`;
+    // What it has cost by now: the last word comes when its instance is gone (ledger/charges.ts).
     await tx`
-      update jobs set settled_at = clock_timestamp(),
-        cost_microdollars = (select coalesce(sum(cost_microdollars), 0) from attempts a where a.job_id = jobs.job_id)
-      where job_id = ${job.jobId}`;
+      update jobs set settled_at = clock_timestamp(), cost_microdollars = job_cost(job_id) where job_id = ${job.jobId}`;
     await tx`delete from job_access where job_id = ${job.jobId}`;
     const document = await buildDocument(tx, job.jobId);
     await tx`

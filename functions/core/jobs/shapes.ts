@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { idPattern } from '../ids.ts';
+import { phases } from '../ledger/bill.ts';
 import { type JobState, jobStates } from './states.ts';
 
 export const JobId = z.string().regex(idPattern);
@@ -59,11 +60,74 @@ const Attempt = z.object({
   costMicrodollars: microdollars,
 });
 
+const phaseSums = z.array(
+  z.object({
+    phase: z.enum(phases),
+    durationMs: z.int().nonnegative(),
+    microdollars: microdollars.nonnegative(),
+  }),
+);
+
+const wasteShare = z
+  .number()
+  .min(0)
+  .max(1)
+  .nullable()
+  .meta({ description: '1 − work ÷ billed: the share of the money that bought no work' });
+
+export const Charges = z.object({ phases: phaseSums, microdollars, wasteShare }).meta({
+  id: 'Charges',
+  description: 'What was charged for it, phase by phase, on machines that are gone',
+});
+
+export const Costs = z
+  .object({
+    since: at,
+    microdollars,
+    accruedMicrodollars: microdollars.meta({
+      description: 'Of machines that are not gone yet, by now: in none of the other sums',
+    }),
+    days: z.array(z.object({ day: z.iso.date(), microdollars })).meta({
+      description: 'By the day, in UTC, on which the machine was gone',
+    }),
+    providers: z.array(z.object({ provider: z.string(), instances: z.int(), microdollars })),
+    waste: z.object({ phases: phaseSums, wasteShare }),
+    estimates: z
+      .object({
+        jobs: z.int(),
+        expectedMicrodollars: microdollars,
+        actualMicrodollars: microdollars,
+        medianError: z.number().nullable(),
+        p90Error: z.number().nullable(),
+      })
+      .meta({
+        description: 'Of jobs that succeeded since then and had a quote; errors as shares of the actual cost',
+      }),
+  })
+  .meta({ id: 'Costs', description: 'What your jobs cost' });
+
+export const Quote = z
+  .object({
+    minMicrodollars: microdollars.meta({ description: 'On the cheapest machine, if one is warm already' }),
+    maxMicrodollars: microdollars.meta({ description: 'On a machine rented for it alone, in a slow run' }),
+    expectedMicrodollars: microdollars.meta({ description: 'On a machine rented for it alone' }),
+    minMinutes: z.number(),
+    maxMinutes: z.number(),
+    expectedMinutes: z.number(),
+    offersConsidered: z.int(),
+    basedOn: z.object({ runs: z.int().meta({ description: 'Of the same analyses on such a machine' }) }),
+    because: z.string(),
+  })
+  .meta({ id: 'Quote', description: 'What a job should cost and how long it should take, told beforehand' });
+
 const QueuePlace = z.object({
-  position: z.int().min(1).meta({ description: 'Queued: among all queued jobs. Assigned: on its instance.' }),
+  position: z
+    .int()
+    .min(1)
+    .meta({ description: 'Queued: whose turn it is among all queued jobs. Assigned: on its instance.' }),
   notBeforeAt: at.nullable().meta({ description: 'After a failed attempt: no new one before' }),
   expectedStartAt: at.nullable().meta({
-    description: 'When a machine that boots for this job next should be ready; null where it cannot be told',
+    description: 'As the planner saw it last; null where it cannot be told, or should have been by now',
   }),
   reason: z.string().nullable().meta({ description: 'What the planner last said of the job' }),
 });
@@ -82,11 +146,14 @@ export const JobView = z
       height: z.int().nullable(),
       uploadedAt: at.nullable(),
     }),
+    deadlineAt: at.nullable().meta({ description: 'When its result is wanted' }),
+    quote: Quote.nullable().meta({ description: 'null until it was queued while there were offers' }),
     queue: QueuePlace.nullable().meta({ description: 'Only while queued or assigned' }),
     instanceId: JobId.nullable(),
     attempt: z.int(),
     maxAttempts: z.int(),
     attempts: z.array(Attempt),
+    charges: Charges.nullable().meta({ description: 'null until the first of its machines is gone' }),
     queuedAt: at.nullable(),
     assignedAt: at.nullable(),
     settledAt: at.nullable(),

@@ -1,6 +1,7 @@
 /** One job, with all that its owner may know of it. */
 import type { Core } from '../core.ts';
 import { AimaError } from '../errors.ts';
+import { readJobWaste } from '../ledger/waste.ts';
 import { queuePlace } from './queue-place.ts';
 import { describeError, iso, type JobView, linkOf } from './shapes.ts';
 import type { JobState } from './states.ts';
@@ -24,6 +25,9 @@ interface Row {
   createdAt: Date;
   queuedAt: Date | null;
   notBeforeAt: Date | null;
+  deadlineAt: Date | null;
+  quote: JobView['quote'];
+  expectedStartAt: Date | null;
   assignedAt: Date | null;
   startedAt: Date | null;
   finishedAt: Date | null;
@@ -53,12 +57,15 @@ interface AttemptRow {
 /** @throws AimaError `not_found` where there is none of this user's. */
 export async function viewJob(core: Pick<Core, 'sql'>, userId: string, jobId: string): Promise<JobView> {
   const [job] = await core.sql<Row[]>`
-    select j.*, m.name, m.kind, m.duration_ms, m.content_type, m.size_bytes, m.width, m.height, m.uploaded_at,
-      m.deleted_at as medium_deleted_at
+    select j.*, job_cost(job_id) as cost_microdollars, m.name, m.kind, m.duration_ms, m.content_type, m.size_bytes,
+      m.width, m.height, m.uploaded_at, m.deleted_at as medium_deleted_at
     from jobs j join media m using (media_id) where j.job_id = ${jobId} and j.user_id = ${userId}`;
   if (!job) throw new AimaError('not_found', `There is no job ${jobId}.`);
-  const [attempts, place] = await Promise.all([attemptsOf(core, jobId), queuePlace(core, job)]);
-  const cost = attempts.reduce((sum, attempt) => sum + attempt.costMicrodollars, 0);
+  const [attempts, place, charges] = await Promise.all([
+    attemptsOf(core, jobId),
+    queuePlace(core, job),
+    readJobWaste(core.sql, jobId),
+  ]);
   return {
     jobId,
     batchId: job.batchId,
@@ -69,8 +76,7 @@ export async function viewJob(core: Pick<Core, 'sql'>, userId: string, jobId: st
     progress: job.progress,
     analyses: job.analyses,
     error: describeError(job.errorCode, job.errorDetail),
-    // Until it is settled, what the attempts have cost so far.
-    costMicrodollars: job.settledAt ? job.costMicrodollars : cost,
+    costMicrodollars: job.costMicrodollars,
     createdAt: iso(job.createdAt),
     startedAt: iso(job.startedAt),
     finishedAt: iso(job.finishedAt),
@@ -85,11 +91,14 @@ export async function viewJob(core: Pick<Core, 'sql'>, userId: string, jobId: st
       height: job.height,
       uploadedAt: iso(job.uploadedAt),
     },
+    deadlineAt: iso(job.deadlineAt),
+    quote: job.quote,
     queue: place,
     instanceId: job.instanceId,
     attempt: job.attempt,
     maxAttempts: job.maxAttempts,
     attempts,
+    charges,
     queuedAt: iso(job.queuedAt),
     assignedAt: iso(job.assignedAt),
     settledAt: iso(job.settledAt),
@@ -105,10 +114,9 @@ export async function viewJob(core: Pick<Core, 'sql'>, userId: string, jobId: st
 
 async function attemptsOf({ sql }: Pick<Core, 'sql'>, jobId: string): Promise<JobView['attempts']> {
   const rows = await sql<AttemptRow[]>`
-    select attempt, instance_id, started_at, ended_at, outcome, a.error_code, a.error_detail,
-      coalesce(a.cost_microdollars, ceil(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) / 3600
-        * i.price_microdollars_per_hour))::bigint as cost_microdollars
-    from attempts a join instances i using (instance_id) where job_id = ${jobId} order by attempt`;
+    select attempt, instance_id, started_at, ended_at, outcome, error_code, error_detail,
+      attempt_cost(a) as cost_microdollars
+    from attempts a where job_id = ${jobId} order by attempt`;
   return rows.map(({ errorCode, errorDetail, ...attempt }) => ({
     ...attempt,
     startedAt: iso(attempt.startedAt),

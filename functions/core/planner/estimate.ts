@@ -1,13 +1,14 @@
 /**
- * How long work and boots take: priors, corrected by what earlier runs measured. All times in ms.
+ * How long work takes before anything was measured: priors, which what was measured corrects
+ * (pace.ts). All times in ms.
  */
-import type { Offer } from '../providers/provider.ts';
 
 /** What is known of a queued job. */
 export interface Work {
   analyses: string[];
   kind: string | null;
   durationMs: number | null;
+  sizeBytes: number | null;
 }
 
 /**
@@ -29,8 +30,11 @@ const overheadMs = 400;
 /** A medium of unknown length counts as ten minutes. */
 const unknownMs = 600_000;
 
-export function priorWorkMs(work: Work): number {
-  const seconds = (work.durationMs ?? unknownMs) / 1000;
+/** A medium of unknown size counts as 5 Mbit/s, a film as cameras and studios deliver it for the web. */
+const unknownBytesPerMs = 625;
+
+export function priorWorkMs(work: Omit<Work, 'sizeBytes'>): number {
+  const seconds = Math.max(0, work.durationMs ?? unknownMs) / 1000;
   const sum = work.analyses.reduce((total, name) => {
     const prior = priors[name] ?? { perSecond: 0.5, perPicture: 1 };
     return total + (work.kind === 'image' ? prior.perPicture : prior.perSecond * seconds);
@@ -38,20 +42,24 @@ export function priorWorkMs(work: Work): number {
   return overheadMs + sum * 1000;
 }
 
-/** Learned per provider: medians, so that one odd run moves nothing. */
-export interface Measured {
-  /** From create asked to hello. */
-  bootMs?: number;
-  /** Real work ÷ prior work. */
-  workFactor?: number;
+function sizeOf(work: Work): number {
+  return work.sizeBytes ?? Math.max(0, work.durationMs ?? unknownMs) * unknownBytesPerMs;
 }
 
-export function workMs(work: Work, speed: number, measured: Measured | undefined): number {
-  return (priorWorkMs(work) / speed) * (measured?.workFactor ?? 1);
+/** What some work asks of a machine: the same for all machines. */
+export interface Task {
+  priorMs: number;
+  bytes: number;
+  /** The same for the same analyses of the same kind of medium: what is learned of one holds for the others. */
+  sort: string;
 }
 
-export function bootMs(offer: Offer, measured: Measured | undefined): number {
-  return measured?.bootMs ?? offer.bootMs;
+export function taskOf(work: Work): Task {
+  return { priorMs: priorWorkMs(work), bytes: sizeOf(work), sort: sortOf(work) };
+}
+
+export function sortOf({ kind, analyses }: Pick<Work, 'kind' | 'analyses'>): string {
+  return `${kind ?? ''}|${analyses.toSorted().join('+')}`;
 }
 
 /** Micro-dollars for some time at an hourly price. */

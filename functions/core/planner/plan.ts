@@ -1,218 +1,201 @@
 /**
  * The planner: a pure function from what is to what should be done. No clock, no I/O, no chance;
- * the same input gives the same actions, each with its reason in one line.
+ * the same situation gives the same actions, each with its reason in one line.
  *
- * Every job goes where its score is lowest: the money it adds there, plus what waiting is worth
- * (`waitMicrodollarsPerHour`) for the time until it would be finished. A new machine pays for its
- * boot, a warm one for the queue before it; so a warm one is preferred exactly as long as waiting
- * for it is cheaper than booting, and an instance with nothing left to do ends at once: there is
- * no idle timer to tune.
+ * Every job goes where its score is lowest: the money it adds there, plus what waiting is worth for
+ * the time until it would be finished. A new machine pays for its boot, a warm one for the queue
+ * before it; so a warm one is preferred exactly as long as waiting for it is cheaper than booting,
+ * and an instance with nothing left to do ends at once: there is no idle timer to tune.
+ *
+ * A machine is only given the work of the next minutes. What would come later there stays in the
+ * queue, where the next look may find it a better place, and where who comes later takes turns with it.
  */
 import type { Offer } from '../providers/provider.ts';
-import { bootMs, type Measured, price, type Work, workMs } from './estimate.ts';
+import { choose } from './choose.ts';
+import { whyNotEligible } from './eligible.ts';
+import { price, taskOf } from './estimate.ts';
+import { type Limits, limitOf, type Running } from './limits.ts';
+import { type Option, optionAt, type Place, placeOfInstance, placeOfOffer } from './places.ts';
+import { openPurse, type Purse, reserve } from './purse.ts';
+import { needsConfirmation } from './quote.ts';
+import { type WaitReason, whyAsk, whyNowhere, whyThere } from './reasons.ts';
+import type { LiveInstance, QueuedJob, Situation } from './situation.ts';
+import { inTurn } from './turns.ts';
 
-export interface QueuedJob extends Work {
+export interface Start {
   jobId: string;
-  priority: number;
-  queuedAtMs: number;
-  maxCostMicrodollars: number | null;
+  startInMs: number;
 }
 
-export interface LiveInstance {
-  instanceId: string;
-  provider: string;
-  state: 'requested' | 'in_doubt' | 'booting' | 'ready' | 'terminating';
-  priceMicrodollarsPerHour: number;
-  speed: number;
-  requestedAtMs: number;
-  deadlineAtMs: number;
-  /** What it was given and has not finished. */
-  jobs: Work[];
-  /** Expected boot time of its kind. */
-  bootMs: number;
-}
-
-export interface Policy {
-  maxInstances: number;
-  maxPriceMicrodollarsPerHour: number;
-  /** Left of the month's budget. */
-  budgetMicrodollars: number;
-  waitMicrodollarsPerHour: number;
-  maxLeaseMs: number;
-}
-
-export interface PlanInput {
-  nowMs: number;
-  /** Somebody holds the queue: every job waits. */
-  held: boolean;
-  jobs: QueuedJob[];
-  instances: LiveInstance[];
-  offers: Offer[];
-  policy: Policy;
-  measured: Record<string, Measured>;
+export interface Rent {
+  type: 'rent';
+  offer: Offer;
+  /** The first is whom it is rented for. */
+  jobs: Start[];
+  expectedMicrodollars: number;
+  /** It ends before it costs more, and after so long. */
+  maxCostMicrodollars: number;
+  leaseMs: number;
+  because: string;
 }
 
 export type Action =
-  | { type: 'rent'; offer: Offer; jobIds: string[]; because: string }
-  | { type: 'assign'; instanceId: string; jobId: string; because: string }
+  | Rent
+  | ({ type: 'assign'; instanceId: string; because: string } & Start)
   | { type: 'drain'; instanceId: string; because: string }
-  | { type: 'wait'; jobId: string; because: string };
+  /** A person must agree to its cost first. */
+  | { type: 'ask'; jobId: string; microdollars: number; because: string }
+  | { type: 'wait'; jobId: string; why: WaitReason; startInMs: number | null; because: string };
 
-/** Somewhere a job could go: a live instance, one that this plan rents, or an offer not yet taken. */
-interface Place {
-  provider: string;
-  speed: number;
-  priceMicrodollarsPerHour: number;
-  /** Until it could begin with another job. */
-  freeInMs: number;
-  /** Money that choosing it costs before any work. */
-  entryMicrodollars: number;
-  /** Time it has left. */
-  leftMs: number;
-  take(job: QueuedJob, because: string): Place;
-}
+/** Is told of every job what could be done with it: for a dry run. */
+export type Observe = (job: QueuedJob, options: Option[], limits: Limits) => void;
 
-export function plan(input: PlanInput): Action[] {
-  const { policy, measured } = input;
+/** Work that a machine is given ahead: enough that it never idles between two looks at the queue, which come every half minute. */
+export const committedMs = 600_000;
+
+export function plan(situation: Situation, observe?: Observe): Action[] {
+  const { nowMs, policy } = situation;
   const actions: Action[] = [];
-  const busy = new Set<string>();
-  const places: Place[] = [];
-  let budget = policy.budgetMicrodollars;
-  let living = input.instances.length;
+  const purse = openPurse(policy, situation.spent);
+  const { places, running, busy } = openFleet(situation, purse);
+  const offers = openOffers(situation);
+  const rents = new Map<Place, Rent>();
 
-  for (const instance of input.instances) {
-    if (instance.state === 'terminating' || instance.state === 'in_doubt') continue;
-    if (instance.jobs.length > 0) busy.add(instance.instanceId);
-    const bootLeftMs =
-      instance.state === 'ready' ? 0 : Math.max(0, instance.requestedAtMs + instance.bootMs - input.nowMs);
-    const place: Place = {
-      ...instance,
-      freeInMs:
-        bootLeftMs +
-        sum(instance.jobs.map((job) => workMs(job, instance.speed, measured[instance.provider]))),
-      entryMicrodollars: 0,
-      leftMs: instance.deadlineAtMs - input.nowMs,
-      take(job, because) {
-        busy.add(instance.instanceId);
-        actions.push({ type: 'assign', instanceId: instance.instanceId, jobId: job.jobId, because });
-        return place;
-      },
-    };
-    places.push(place);
-  }
-
-  const taken = new Map<Offer, number>();
-  const openOffers = () =>
-    living >= policy.maxInstances
-      ? []
-      : input.offers
-          .filter((offer) => offer.priceMicrodollarsPerHour <= policy.maxPriceMicrodollarsPerHour)
-          .filter((offer) => (taken.get(offer) ?? 0) < offer.available)
-          .map((offer): Place => {
-            const boot = bootMs(offer, measured[offer.provider]);
-            return {
-              provider: offer.provider,
-              speed: offer.speed,
-              priceMicrodollarsPerHour: offer.priceMicrodollarsPerHour,
-              freeInMs: boot,
-              entryMicrodollars: price(offer.priceMicrodollarsPerHour, boot),
-              leftMs: policy.maxLeaseMs,
-              take(job, because) {
-                living++;
-                taken.set(offer, (taken.get(offer) ?? 0) + 1);
-                const rent = { type: 'rent' as const, offer, jobIds: [job.jobId], because };
-                actions.push(rent);
-                const rented: Place = {
-                  ...this,
-                  entryMicrodollars: 0,
-                  take(next) {
-                    rent.jobIds.push(next.jobId);
-                    return rented;
-                  },
-                };
-                places.push(rented);
-                return rented;
-              },
-            };
-          });
-
-  for (const job of [...input.jobs].sort(byTurn)) {
-    if (input.held) {
-      actions.push({ type: 'wait', jobId: job.jobId, because: 'the queue is held' });
+  for (const job of inTurn(situation.jobs, holdingOf(situation.instances), nowMs)) {
+    const task = taskOf(job);
+    const options = [...places, ...offers].map((place) => optionAt(place, task, policy));
+    const limits: Limits = { job, policy, running, left: purse.left(job.userId) };
+    observe?.(job, options, limits);
+    const { jobId } = job;
+    const wait = (why: WaitReason, because: string, startInMs: number | null = null) =>
+      actions.push({ type: 'wait', jobId, why, startInMs, because });
+    if (situation.held) {
+      wait('held', 'the queue is held');
       continue;
     }
-    const options = [...places, ...openOffers()].map((place) => {
-      const work = workMs(job, place.speed, measured[place.provider]);
-      const doneInMs = place.freeInMs + work;
-      const money = place.entryMicrodollars + price(place.priceMicrodollarsPerHour, work);
-      return { place, work, doneInMs, money, score: money + price(policy.waitMicrodollarsPerHour, doneInMs) };
-    });
-    const allowed = options.filter(
-      ({ place, doneInMs, money }) =>
-        doneInMs < place.leftMs && money <= (job.maxCostMicrodollars ?? Infinity) && money <= budget,
+    if (job.isInDoubt) {
+      wait('in_doubt', 'a machine was asked for it, and whether there is one is not known yet');
+      continue;
+    }
+    const choice = choose(
+      options.filter((option) => limitOf(option, limits) === null),
+      job,
+      nowMs,
+      policy,
     );
-    const best = allowed.toSorted(better)[0];
-    if (!best) {
-      actions.push({ type: 'wait', jobId: job.jobId, because: whyNot(options, job, budget, input) });
+    const microdollars = choice?.option.microdollars ?? 0;
+    if (needsConfirmation(job, microdollars, policy)) {
+      actions.push({ type: 'ask', jobId, microdollars, because: whyAsk(job, microdollars) });
       continue;
     }
-    budget -= best.money;
-    const place = best.place.take(job, whyThis(best, options));
-    place.freeInMs = best.doneInMs;
+    if (!choice) {
+      const { why, because } = whyNowhere(options, limits, situation);
+      wait(why, because);
+      continue;
+    }
+    const { option } = choice;
+    const { place, startInMs } = option;
+    const because = whyThere(option, options.length, choice.isLate);
+    purse.take(job.userId, microdollars);
+    if (place.kind === 'offer') {
+      const rent = rentOf(option, jobId, because);
+      actions.push(rent);
+      const rented = rentedPlace(option, rents.size);
+      rents.set(rented, rent);
+      places.push(rented);
+      place.stockLeft--;
+      running.instances++;
+      running.microdollarsPerHour += place.priceMicrodollarsPerHour;
+      continue;
+    }
+    if (place.aheadMs >= committedMs) {
+      wait('turn', `its turn at ${place.offer.provider} comes when the work before it is done`, startInMs);
+    } else if (place.kind === 'rented') {
+      const rent = rents.get(place)!;
+      rent.jobs.push({ jobId, startInMs });
+      rent.expectedMicrodollars += microdollars;
+    } else {
+      busy.add(place.name);
+      actions.push({ type: 'assign', instanceId: place.name, jobId, startInMs, because });
+    }
+    place.freeInMs = option.doneInMs;
+    place.aheadMs += option.workMs;
   }
 
-  for (const { instanceId, state } of input.instances) {
-    if (state !== 'terminating' && state !== 'in_doubt' && !busy.has(instanceId)) {
-      actions.push({ type: 'drain', instanceId, because: 'no job is left for it' });
-    }
+  limitLeases([...rents.values()], purse.leftForAll(), policy.maxLeaseMs);
+  for (const { instanceId } of situation.instances.filter(takesWork).toSorted(byId)) {
+    if (!busy.has(instanceId)) actions.push({ type: 'drain', instanceId, because: 'no job is left for it' });
   }
   return actions;
 }
 
-/** Higher priority first, then first come, first served; the id only makes it deterministic. */
-function byTurn(a: QueuedJob, b: QueuedJob): number {
-  return b.priority - a.priority || a.queuedAtMs - b.queuedAtMs || (a.jobId < b.jobId ? -1 : 1);
-}
-
-/** Lowest score first; where rounding to micro-dollars makes a tie, sooner, then cheaper by the hour. */
-function better(a: Option, b: Option): number {
-  return (
-    a.score - b.score ||
-    a.doneInMs - b.doneInMs ||
-    a.place.priceMicrodollarsPerHour - b.place.priceMicrodollarsPerHour
-  );
-}
-
-type Option = { place: Place; doneInMs: number; money: number; score: number };
-
-function whyThis(best: Option, options: Option[]): string {
-  const what = `${best.place.provider}: ${dollars(best.money)}, done in ${seconds(best.doneInMs)}`;
-  const others = options.length - 1;
-  return others === 0 ? `${what}; nothing else is on offer` : `${what}; the best of ${options.length}`;
-}
-
-function whyNot(options: Option[], job: QueuedJob, budget: number, input: PlanInput): string {
-  if (options.length === 0) {
-    return input.instances.length >= input.policy.maxInstances
-      ? `all ${input.policy.maxInstances} instances that may live are taken`
-      : 'no provider offers a machine now';
+/** The machines that are not proven gone, and what they are yet expected to cost, out of the purse. */
+function openFleet({ instances, learned, nowMs }: Situation, purse: Purse) {
+  const places: Place[] = [];
+  const running: Running = { instances: instances.length, microdollarsPerHour: 0 };
+  const busy = new Set<string>();
+  for (const instance of instances) {
+    const place = placeOfInstance(instance, learned, nowMs);
+    reserve(purse, instance, place);
+    running.microdollarsPerHour += instance.priceMicrodollarsPerHour;
+    if (instance.jobs.length > 0) busy.add(instance.instanceId);
+    if (takesWork(instance)) places.push(place);
   }
-  const least = Math.min(...options.map((option) => option.money));
-  if (least > budget) return `it would cost ${dollars(least)} and ${dollars(budget)} are left this month`;
-  if (least > (job.maxCostMicrodollars ?? Infinity)) {
-    return `it would cost ${dollars(least)}, more than its limit of ${dollars(job.maxCostMicrodollars!)}`;
+  return { places, running, busy };
+}
+
+/** Places of the offers that may be rented. */
+export function openOffers({ offers, policy, barred, learned }: Situation): Place[] {
+  return offers
+    .filter((offer) => whyNotEligible(offer, policy, barred) === null)
+    .map((offer) => placeOfOffer(offer, learned, policy.maxLeaseMs));
+}
+
+function takesWork({ state }: LiveInstance): boolean {
+  return state !== 'terminating' && state !== 'in_doubt';
+}
+
+function holdingOf(instances: LiveInstance[]): Record<string, number> {
+  const holding: Record<string, number> = {};
+  for (const { userId } of instances.flatMap((instance) => instance.jobs))
+    holding[userId] = (holding[userId] ?? 0) + 1;
+  return holding;
+}
+
+function byId(a: LiveInstance, b: LiveInstance): number {
+  return a.instanceId < b.instanceId ? -1 : 1;
+}
+
+function rentOf({ place, startInMs, microdollars }: Option, jobId: string, because: string): Rent {
+  return {
+    type: 'rent',
+    offer: place.offer,
+    jobs: [{ jobId, startInMs }],
+    expectedMicrodollars: microdollars,
+    maxCostMicrodollars: 0,
+    leaseMs: 0,
+    because,
+  };
+}
+
+function rentedPlace({ place, doneInMs, workMs }: Option, count: number): Place {
+  return {
+    ...place,
+    kind: 'rented',
+    name: `${place.name}#${count}`,
+    freeInMs: doneInMs,
+    aheadMs: workMs,
+    entryMs: 0,
+  };
+}
+
+/** What the budgets have left beyond all that is expected is shared out evenly: together the leases stay within. */
+function limitLeases(rents: Rent[], spareMicrodollars: number, maxLeaseMs: number): void {
+  for (const rent of rents) {
+    const hourly = rent.offer.priceMicrodollarsPerHour;
+    const affordable = rent.expectedMicrodollars + Math.floor(spareMicrodollars / rents.length);
+    rent.maxCostMicrodollars = Math.min(affordable, price(hourly, maxLeaseMs));
+    rent.leaseMs =
+      hourly === 0 ? maxLeaseMs : Math.min(maxLeaseMs, Math.floor((affordable / hourly) * 3_600_000));
   }
-  return 'it would outlast every instance';
-}
-
-function sum(values: number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-function dollars(microdollars: number): string {
-  return `$${(microdollars / 1e6).toFixed(4)}`;
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

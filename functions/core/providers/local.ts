@@ -63,6 +63,7 @@ export function openLocal(config: Config): Provider {
     name: 'local',
     deadMansSwitch: 'free',
     isRemote: false,
+    isListed: true,
     createTimeoutMs: 10_000,
     // The process table knows a child as soon as there is one.
     listLagMs: 0,

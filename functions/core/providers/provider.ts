@@ -101,6 +101,8 @@ export interface Provider {
   readonly name: string;
   /** Who ends a machine whose server is gone: see rule 4 of the design. `nobody` is not rented from. */
   readonly deadMansSwitch: 'worker_credentials' | 'auto_delete' | 'exit_ends_billing' | 'free' | 'nobody';
+  /** It can always list its machines; where it cannot, `list` may answer null and they are only read by id. */
+  readonly isListed: boolean;
   /** The worker runs elsewhere: it needs the public address of this server (core/public-address.ts). */
   readonly isRemote: boolean;
   /** After so long a create that did not answer counts as lost. */
@@ -113,7 +115,7 @@ export interface Provider {
   create(request: CreateRequest): Promise<CreateOutcome>;
   /**
    * Every machine of the account, also other people's. @throws rather than answer incompletely.
-   * Null: this kind of provider has no list (RunPod Serverless); its machines are only read by id.
+   * Null: there are some, and this kind of provider does not tell which (RunPod Serverless).
    */
   list(): Promise<Machine[] | null>;
   /** One machine by its id; null only for a clear "there is none such" or a terminal state. @throws on every doubt. */

@@ -36,6 +36,8 @@ export const MediumReport = z.object({
 export const RunReport = z.object({
   startedAt: z.iso.datetime(),
   wallMs: z.number().nonnegative(),
+  /** Of that, waiting for bytes of the medium. Not every worker tells. */
+  transferMs: z.number().nonnegative().optional(),
   device: z.string(),
   worker: z.string(),
   medium: MediumReport.nullable(),

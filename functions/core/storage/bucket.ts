@@ -5,8 +5,9 @@
  *   inbox/…                       put there by any S3 client; becomes a job by itself
  *   results/<jobId>/…             pictures that analyzers keep
  *
- * Two addresses: the inner one for our own reads and writes, the public one for presigned URLs,
- * since the host is part of what is signed. With the region given, signing needs no network.
+ * Three addresses: the inner one for our own reads and writes; for presigned URLs, since the host is
+ * part of what is signed, the public one and the one that rented workers use. With the region given,
+ * signing needs no network.
  */
 import type { Readable } from 'node:stream';
 import { Client, CopyConditions } from 'minio';
@@ -63,6 +64,7 @@ export function openBucket(config: Config) {
   };
   const inner = client(config.AIMA_S3_ENDPOINT);
   const outer = client(config.AIMA_S3_PUBLIC_ENDPOINT ?? config.AIMA_S3_ENDPOINT);
+  const rented = config.AIMA_S3_WORKER_ENDPOINT ? client(config.AIMA_S3_WORKER_ENDPOINT) : outer;
   const name = config.AIMA_S3_BUCKET;
 
   return {
@@ -135,12 +137,19 @@ export function openBucket(config: Config) {
       }
     },
 
-    /** @param disposition what the answer shall say in Content-Disposition. */
-    presignGet(key: string, expirySeconds: number, disposition?: string): Promise<string> {
-      const headers: Record<string, string> = disposition
-        ? { 'response-content-disposition': disposition }
+    /**
+     * @param options.disposition what the answer shall say in Content-Disposition.
+     * @param options.isRented for a worker on a rented machine.
+     */
+    presignGet(
+      key: string,
+      expirySeconds: number,
+      options: { disposition?: string; isRented?: boolean } = {},
+    ): Promise<string> {
+      const headers: Record<string, string> = options.disposition
+        ? { 'response-content-disposition': options.disposition }
         : {};
-      return outer.presignedGetObject(name, key, expirySeconds, headers);
+      return (options.isRented ? rented : outer).presignedGetObject(name, key, expirySeconds, headers);
     },
 
     presignPut(key: string, expirySeconds: number): Promise<string> {
@@ -179,14 +188,20 @@ export function openBucket(config: Config) {
     },
 
     /** A form that can add objects below one prefix and nothing else, until it expires. */
-    async presignPost(prefix: string, expirySeconds: number, maxBytes: number): Promise<PostPolicy> {
-      const policy = outer.newPostPolicy();
+    async presignPost(
+      prefix: string,
+      expirySeconds: number,
+      maxBytes: number,
+      options: { isRented?: boolean } = {},
+    ): Promise<PostPolicy> {
+      const signer = options.isRented ? rented : outer;
+      const policy = signer.newPostPolicy();
       policy.setBucket(name);
       policy.setKeyStartsWith(prefix);
       policy.setExpires(new Date(Date.now() + expirySeconds * 1000));
       policy.setContentLengthRange(1, maxBytes);
       policy.setContentTypeStartsWith('image/');
-      const { postURL, formData } = await outer.presignedPostPolicy(policy);
+      const { postURL, formData } = await signer.presignedPostPolicy(policy);
       const { key: _, 'Content-Type': __, ...fields } = formData as Record<string, string>;
       return { url: postURL, fields };
     },

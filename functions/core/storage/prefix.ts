@@ -1,4 +1,9 @@
-/** Where a job's pictures are kept in the media bucket. */
+/** Where a job's pictures are kept in the media bucket; those of its pieces in folders of it. */
 export function resultPrefix(jobId: string): string {
   return `results/${jobId}/`;
+}
+
+/** The folder of a piece, below its job's prefix: what the names of its pictures begin with. */
+export function pieceFolder(piece: number): string {
+  return `${piece}/`;
 }

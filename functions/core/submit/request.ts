@@ -85,6 +85,9 @@ export const SubmitRequest = z
     context: contextText.optional().meta({ description: 'What the medium is about, names that occur in it' }),
     priority: z.int().min(-10).max(10).default(0),
     maxCostMicrodollars: z.int().positive().optional(),
+    deadlineAt: z.iso.datetime({ offset: true }).optional().meta({
+      description: 'When the results are wanted: more is paid to have them by then, within all limits',
+    }),
     callbackUrl: z
       .string()
       .min(1)

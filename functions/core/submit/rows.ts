@@ -42,6 +42,7 @@ export interface NewBatch {
   options: JobOptions;
   priority: number;
   maxCostMicrodollars: number | null;
+  deadlineAt: Date | null;
   callbackUrl: string | null;
   jobs: NewJob[];
 }
@@ -73,10 +74,10 @@ export async function insertBatch({ sql }: Pick<Core, 'sql'>, batch: NewBatch): 
       from file where not "mediumExists"
     ), made_jobs as (
       insert into jobs (job_id, user_id, batch_id, media_id, state, analyses, options, priority,
-        max_cost_microdollars, callback_url)
+        max_cost_microdollars, deadline_at, callback_url)
       select "jobId", user_id, batch_id, "mediaId", 'awaiting_upload', ${batch.analyses}::text[],
         ${sql.json(batch.options as never)}::jsonb, ${batch.priority}::smallint, ${batch.maxCostMicrodollars}::bigint,
-        ${batch.callbackUrl}::text
+        ${batch.deadlineAt}::timestamptz, ${batch.callbackUrl}::text
       from file
       returning job_id
     )

@@ -60,6 +60,7 @@ export async function submit(
     options: optionsOf(request),
     priority: request.priority,
     maxCostMicrodollars: request.maxCostMicrodollars ?? null,
+    deadlineAt: request.deadlineAt ? new Date(request.deadlineAt) : null,
     callbackUrl: request.callbackUrl ? checkUrl(request.callbackUrl, addressRules(core.config)).href : null,
     jobs: await planJobs(core, userId, filesOf(request)),
   };

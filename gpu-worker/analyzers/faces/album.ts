@@ -2,10 +2,12 @@
  * What is remembered of every face track of a medium, from the first frame to the last and
  * over resumes: its mean vector, its best picture, and when it was seen.
  */
+
+import { decodeEmbedding, normalised } from '../../../functions/core/results/embeddings.ts';
 import type { FaceRow } from '../../../functions/core/results/rows.ts';
 import type { Frame } from '../analyzer.ts';
 import { cutOut, openFrame } from '../picture-tensor.ts';
-import { normalised, regionAround } from './description.ts';
+import { regionAround } from './description.ts';
 import type { FaceSighting } from './finder.ts';
 
 export interface AlbumEntry {
@@ -70,18 +72,6 @@ export class FaceAlbum {
 /** Of length 1. */
 export function meanEmbedding(entry: AlbumEntry): Float32Array {
   return normalised(entry.weightedSum);
-}
-
-/** Little-endian float32, base64. */
-export function encodeEmbedding(embedding: Float32Array): string {
-  const bytes = Buffer.alloc(embedding.length * 4);
-  for (const [i, value] of embedding.entries()) bytes.writeFloatLE(value, i * 4);
-  return bytes.toString('base64');
-}
-
-export function decodeEmbedding(encoded: string): Float32Array {
-  const bytes = Buffer.from(encoded, 'base64');
-  return Float32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readFloatLE(i * 4));
 }
 
 async function thumbnailOf(frame: Frame, { box }: FaceSighting): Promise<Buffer> {

@@ -1,8 +1,9 @@
 /** What is measured on one face: its landmarks, and the vector that tells people apart. */
 import type { InferenceSession } from 'onnxruntime-node';
+import { centre } from '../../../functions/core/results/boxes.ts';
+import { normalised } from '../../../functions/core/results/embeddings.ts';
 import type { Box, Point } from '../../../functions/core/results/rows.ts';
 import type { Frame } from '../analyzer.ts';
-import { centre } from '../boxes.ts';
 import { floatsOf, pictureTensor, type Region } from '../picture-tensor.ts';
 
 export const LANDMARK_MODEL = 'fr-landmark';
@@ -84,12 +85,6 @@ export async function embedFace(session: InferenceSession, frame: Frame, box: Bo
     regionAround(frame, box, side, side),
   );
   return normalised(floatsOf(await session.run({ input }), 'embedding'));
-}
-
-/** Of length 1; a vector of zeros stays one. */
-export function normalised(vector: Float32Array): Float32Array {
-  const length = Math.hypot(...vector);
-  return length > 0 ? vector.map((value) => value / length) : vector.slice();
 }
 
 /**

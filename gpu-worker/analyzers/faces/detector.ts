@@ -4,9 +4,9 @@
  * It takes animals for people now and then, with .99 confidence; see `gate.ts`.
  */
 import type { InferenceSession } from 'onnxruntime-node';
+import { boxBetween, iou, suppress } from '../../../functions/core/results/boxes.ts';
 import type { Box } from '../../../functions/core/results/rows.ts';
 import type { Frame } from '../analyzer.ts';
-import { boxBetween, iou, suppress } from '../boxes.ts';
 import { floatsOf, pictureTensor } from '../picture-tensor.ts';
 
 export const FACE_DETECTOR_MODEL = 'fr-detect';

@@ -8,7 +8,7 @@
  * decides. With both, all 20 were refused; of 146 real faces 4 were, each about 40 pixels
  * wide on a picture of a screen.
  */
-import { centre, isInside } from '../boxes.ts';
+import { centre, isInside } from '../../../functions/core/results/boxes.ts';
 import { PERSON_CLASS } from '../objects/coco-labels.ts';
 import type { DetectedObject } from '../objects/detector.ts';
 import type { DetectedFace } from './detector.ts';

@@ -7,9 +7,9 @@
  * peaks are the objects' centres, and the distances from there to the four edges.
  */
 import type { InferenceSession } from 'onnxruntime-node';
+import { boxBetween, iou, suppress } from '../../../functions/core/results/boxes.ts';
 import type { Box } from '../../../functions/core/results/rows.ts';
 import type { Frame } from '../analyzer.ts';
-import { boxBetween, iou, suppress } from '../boxes.ts';
 import { floatsOf, pictureTensor } from '../picture-tensor.ts';
 import { cocoLabels } from './coco-labels.ts';
 

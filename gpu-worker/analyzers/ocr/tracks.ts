@@ -7,9 +7,9 @@
  * the texts of the last seconds: what is saved and gone is forgotten.
  */
 import type { TextRow } from '../../../functions/core/results/rows.ts';
+import { overlap, textSimilarity } from '../../../functions/core/results/similarity.ts';
 import type { Quad } from './geometry.ts';
 import type { Line } from './reading-order.ts';
-import { overlap, textSimilarity } from './similarity.ts';
 
 const SAME_PLACE = { overlap: 0.3, similarity: 0.6 };
 const ELSEWHERE = { length: 5, similarity: 0.9 };

@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AedesOptions, type Client } from 'aedes';
 import { createWebSocketStream, type WebSocketServer } from 'ws';
+import type { Certificate } from '../certificate.ts';
 import type { BaseLogin } from './base-logins.ts';
 import { limitPacketSize } from './packet-limit.ts';
 import { Security } from './security.ts';
@@ -38,6 +40,8 @@ export interface BrokerOptions {
   /** 0 = any free port; also for `wsPort` */
   port: number;
   wsPort: number;
+  /** With it: a port on all addresses, over TLS, for the logins of rented machines alone. */
+  outside?: Certificate & { port: number };
   /** where logins and rules are kept, in Mosquitto's format */
   statePath: string;
   baseLogins: readonly BaseLogin[];
@@ -58,8 +62,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     maxConnectionsPerLogin: MAX_CONNECTIONS_PER_LOGIN,
     log: options.log,
   });
+  const fromOutside = new WeakSet<Duplex>();
+  const ownLogins = new Set<string>(options.baseLogins.map(({ username }) => username));
+  /** Our own programs are on this machine. */
+  const isMisplaced = (client: Client, username: string | undefined): boolean =>
+    fromOutside.has(client.conn as Duplex) && (username === undefined || ownLogins.has(username));
   const aedes = await Aedes.createBroker({
-    ...securityHooks(security, options.log),
+    ...securityHooks(security, isMisplaced, options.log),
     keepaliveLimit: MAX_KEEPALIVE_SECONDS,
     maxClientsIdLength: 65_535,
   });
@@ -71,28 +80,49 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
 
   const connections = new Set<Duplex>();
-  const accept = (connection: Duplex): void => {
+  const accept = (connection: Duplex): Duplex => {
     connections.add(connection);
     connection.once('close', () => connections.delete(connection));
-    aedes.handle(limitPacketSize(connection, MAX_PACKET_BYTES));
+    const limited = limitPacketSize(connection, MAX_PACKET_BYTES);
+    aedes.handle(limited);
+    return limited;
   };
   const tcp = createServer({ noDelay: true, keepAlive: true }, accept);
   tcp.maxConnections = MAX_CONNECTIONS;
+  const servers = [tcp];
   let ws: WebSocketServer | undefined;
   try {
     const port = await listenTcp(tcp, options.host, options.port);
     ws = await listenWebSocket(options.host, options.wsPort, MAX_PACKET_BYTES);
     ws.on('connection', (socket) => accept(createWebSocketStream(socket)));
-    return { port, wsPort: portOf(ws), close: () => closeAll(aedes, tcp, ws, connections) };
+    if (options.outside) {
+      const { port, certificate: cert, key } = options.outside;
+      const tls = createTlsServer(
+        { cert, key, minVersion: 'TLSv1.3', noDelay: true, keepAlive: true },
+        (socket) => fromOutside.add(accept(socket)),
+      );
+      tls.maxConnections = MAX_CONNECTIONS;
+      servers.push(tls);
+      await listenTcp(tls, undefined, port);
+    }
+    return { port, wsPort: portOf(ws), close: () => closeAll(aedes, servers, ws, connections) };
   } catch (error) {
-    await closeAll(aedes, tcp, ws, connections);
+    await closeAll(aedes, servers, ws, connections);
     throw error;
   }
 }
 
-function securityHooks(security: Security, log: (line: string) => void): AedesOptions {
+function securityHooks(
+  security: Security,
+  isMisplaced: (client: Client, username: string | undefined) => boolean,
+  log: (line: string) => void,
+): AedesOptions {
   return {
     authenticate(client, username, password, done) {
+      if (isMisplaced(client, username)) {
+        log(`refused login ${JSON.stringify(username ?? null)} from outside`);
+        return done(null, false);
+      }
       security.admits(client, username, password).then(
         (admitted) => {
           if (!admitted) log(`refused login ${JSON.stringify(username ?? null)}`);
@@ -149,7 +179,8 @@ function respond(client: Client, response: string): void {
   client.publish(packet, () => undefined);
 }
 
-function listenTcp(server: Server, host: string, port: number): Promise<number> {
+/** Without a host: on all addresses. */
+function listenTcp(server: Server, host: string | undefined, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -167,11 +198,11 @@ function portOf(server: Pick<Server, 'address'>): number {
 
 async function closeAll(
   aedes: Aedes,
-  tcp: Server,
+  servers: readonly Server[],
   ws: WebSocketServer | undefined,
   connections: ReadonlySet<Duplex>,
 ): Promise<void> {
-  const closed = [new Promise<void>((resolve) => tcp.close(() => resolve()))];
+  const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
   if (ws !== undefined) closed.push(closeWebSocketServer(ws));
   await new Promise<void>((resolve) => aedes.close(resolve));
   // aedes ends those that are logged in; for the others the servers would wait for ever.

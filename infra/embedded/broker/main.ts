@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readCertificate } from '../certificate.ts';
 import type { BaseLogin } from './base-logins.ts';
 import { startBroker } from './broker.ts';
 
 /*
  * The embedded MQTT broker as a program. Environment: AIMA_DATA_DIR, AIMA_SECRETS_DIR, AIMA_MQTT_HOST,
- * AIMA_MQTT_PORT, AIMA_MQTT_WS_PORT. When it was forked it sends {type: 'ready', port, wsPort} to its parent.
+ * AIMA_MQTT_PORT, AIMA_MQTT_WS_PORT; with AIMA_PUBLIC_HOST also AIMA_PUBLIC_MQTT_PORT, which listens on all
+ * addresses, over TLS. When it was forked it sends {type: 'ready', port, wsPort} to its parent.
  */
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -17,6 +19,8 @@ const environment = z
     AIMA_MQTT_HOST: z.string().min(1).default('127.0.0.1'),
     AIMA_MQTT_PORT: port.default(1883),
     AIMA_MQTT_WS_PORT: port.default(9883),
+    AIMA_PUBLIC_HOST: z.string().optional(),
+    AIMA_PUBLIC_MQTT_PORT: port.default(8883),
   })
   .parse(process.env);
 
@@ -33,6 +37,9 @@ const broker = await startBroker({
   host: environment.AIMA_MQTT_HOST,
   port: environment.AIMA_MQTT_PORT,
   wsPort: environment.AIMA_MQTT_WS_PORT,
+  ...(environment.AIMA_PUBLIC_HOST && {
+    outside: { port: environment.AIMA_PUBLIC_MQTT_PORT, ...(await readCertificate(secretsDir)) },
+  }),
   statePath: join(dataDir, 'broker', 'dynamic-security.json'),
   baseLogins: [baseLogin('functions'), baseLogin('connector'), baseLogin('objects')],
   log: (line) => console.log(line),

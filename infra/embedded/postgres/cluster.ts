@@ -32,8 +32,12 @@ export const POSTGRES_ENV = { PATH: process.env.PATH ?? '', LC_ALL: 'C' };
 
 /** Arguments that make `postgres` serve the cluster in `clusterDir` on `port`. */
 export function serverArguments(clusterDir: string, port: number): string[] {
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  return ['-D', clusterDir, '-p', String(port), ...settings];
+  return ['-D', clusterDir, '-p', String(port), ...settingArguments(SETTINGS)];
+}
+
+/** Of several values for one setting the last counts. */
+export function settingArguments(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
 /** Where the files of the cluster lie inside the folder that holds all of Postgres. */

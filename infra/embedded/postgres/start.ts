@@ -15,19 +15,23 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Certificate } from '../certificate.ts';
 import type { Account } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { clusterIn, ensureCluster, POSTGRES_ENV, serverArguments } from './cluster.ts';
 import { locate } from './location.ts';
+import { openToOutside } from './outside.ts';
 import { readPostmaster, stopLeftBehind } from './postmaster.ts';
 
 export interface PostgresOptions {
   /** Folder of the cluster, made if missing. The caller sees to it that no other run uses it. */
   dataDir: string;
-  /** TCP port on 127.0.0.1. */
+  /** TCP port on 127.0.0.1, and elsewhere with `outside`. */
   port: number;
   /** Password of the superuser `postgres`; set when the cluster is made, not changed later. */
   superuserPassword: string;
+  /** With it the server listens on all addresses: to rented machines, over TLS with this certificate. */
+  outside?: Certificate;
   /** Gets every line that the server logs. */
   log: (line: string) => void;
   /** Ends a start that is under way. */
@@ -58,10 +62,17 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const { dir, account } = await locate(options.dataDir);
   const bin = await findBinaries(account);
   const cluster = await ensureCluster(dir, bin, account, options.superuserPassword);
+  const outside = options.outside ? await openToOutside(dir, account, options.outside) : [];
   const giveUpAt = performance.now() + BLOCKED_RETRY_MS;
   for (;;) {
     await stopLeftBehind(cluster);
-    const server = launch(bin, cluster, account, options);
+    const server = launch(
+      bin,
+      [...serverArguments(cluster, options.port), ...outside],
+      cluster,
+      account,
+      options,
+    );
     try {
       await server.ready(options.signal);
       return server;
@@ -85,9 +96,15 @@ export async function stopOrphan(dataDir: string): Promise<void> {
 
 type Server = RunningPostgres & { ready(signal: AbortSignal | undefined): Promise<void> };
 
-function launch(bin: string, cluster: string, account: Account, options: PostgresOptions): Server {
+function launch(
+  bin: string,
+  args: string[],
+  cluster: string,
+  account: Account,
+  options: PostgresOptions,
+): Server {
   const { port, log } = options;
-  const child = spawn(join(bin, 'postgres'), serverArguments(cluster, port), {
+  const child = spawn(join(bin, 'postgres'), args, {
     ...account,
     cwd: '/',
     env: POSTGRES_ENV,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readCertificate } from '../certificate.ts';
 import type { S3ServerOptions } from './server.ts';
 
 /** Settings of the process: not secret ones from the environment, secret ones from a file each. */
@@ -14,6 +15,9 @@ const environment = z.object({
   AIMA_S3_PORT: portNumber.default(9000),
   AIMA_S3_REGION: z.string().min(1).default('us-east-1'),
   AIMA_S3_BUCKET: z.string().min(1).default('media'),
+  /** With it: a port on all addresses, over TLS. */
+  AIMA_PUBLIC_HOST: z.string().optional(),
+  AIMA_PUBLIC_S3_PORT: portNumber.default(9443),
   AIMA_MQTT_URL: z.url({ protocol: /^(mqtts?|wss?)$/ }).default('mqtt://127.0.0.1:1883'),
 });
 
@@ -35,6 +39,9 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<S3ServerOption
   return {
     host: settings.AIMA_S3_HOST,
     port: settings.AIMA_S3_PORT,
+    ...(settings.AIMA_PUBLIC_HOST && {
+      outside: { port: settings.AIMA_PUBLIC_S3_PORT, ...(await readCertificate(secretsFolder)) },
+    }),
     folder: join(settings.AIMA_DATA_DIR, 'objects'),
     region: settings.AIMA_S3_REGION,
     credentials: [

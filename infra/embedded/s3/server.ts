@@ -1,5 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Certificate } from '../certificate.ts';
 import type { Credential } from './auth/access.ts';
 import { Outbox, type OutboxOptions } from './events/outbox.ts';
 import type { S3Context } from './operations/context.ts';
@@ -28,6 +30,8 @@ export interface S3ServerOptions {
   host: string;
   /** 0: any free port. */
   port: number;
+  /** With it: a port on all addresses too, over TLS. Who signs for it reads and writes the same. */
+  outside?: Certificate & { port: number };
   /** Where everything is kept; created if missing. */
   folder: string;
   region: string;
@@ -98,16 +102,19 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
     });
   };
   // Large uploads take longer than Node's default of five minutes for a request.
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 }, answer);
-  server.on('checkContinue', answer); // operations ask for the body once they know that they want it
-  server.setTimeout(IDLE_CONNECTION_MS);
-
+  const limits = { requestTimeout: 0, keepAliveTimeout: 65_000 };
+  const server = createServer(limits, answer);
+  const servers: Server[] = [server];
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options.port, host, resolve);
-    });
+    await listen(server, answer, options.port, host);
+    if (options.outside) {
+      const { certificate: cert, key, port } = options.outside;
+      const tls = createTlsServer({ ...limits, cert, key, minVersion: 'TLSv1.3' }, answer);
+      servers.push(tls);
+      await listen(tls, answer, port, undefined);
+    }
   } catch (error) {
+    for (const one of servers) one.close();
     await outbox?.close();
     await store.close();
     throw error;
@@ -130,15 +137,34 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
     sweep,
     close: async () => {
       clearInterval(timer);
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const impatience = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
-      await closed;
-      clearTimeout(impatience);
+      await Promise.all(servers.map(closeServer));
       await outbox?.close();
       await store.close();
     },
   };
+}
+
+/** Without a host: on all addresses. */
+async function listen(
+  server: Server,
+  answer: (incoming: IncomingMessage, response: ServerResponse) => void,
+  port: number,
+  host: string | undefined,
+): Promise<void> {
+  server.on('checkContinue', answer); // operations ask for the body once they know that they want it
+  server.setTimeout(IDLE_CONNECTION_MS);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const impatience = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
+  await closed;
+  clearTimeout(impatience);
 }
 
 async function handle(

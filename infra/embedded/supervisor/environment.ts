@@ -1,5 +1,6 @@
 /** The environment that the services of the embedded system share. */
 
+import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { modelsDir } from '../../../gpu-worker/models/model-folder.ts';
 import type { Ports } from '../ports.ts';
@@ -11,6 +12,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * bucket and models folder may be given; addresses are always those of the system itself.
  */
 export function serviceEnvironment(env: Environment, dataDir: string, ports: Ports) {
+  const publicHost = env.AIMA_PUBLIC_HOST;
   const portVariables = Object.entries(ports).map(([name, port]) => [name, String(port)]);
   return {
     ...env,
@@ -22,6 +24,12 @@ export function serviceEnvironment(env: Environment, dataDir: string, ports: Por
     AIMA_MQTT_URL: `mqtt://127.0.0.1:${ports.AIMA_MQTT_PORT}`,
     AIMA_DATABASE_URL: `postgres://aima_functions@127.0.0.1:${ports.AIMA_POSTGRES_PORT}/aima`,
     AIMA_S3_ENDPOINT: `http://127.0.0.1:${ports.AIMA_S3_PORT}`,
+    // Browsers are on this machine, where the gateway listens; rented workers are not.
+    ...(publicHost && {
+      AIMA_PUBLIC_HOST: publicHost,
+      AIMA_PUBLIC_POSTGRES_PORT: String(ports.AIMA_POSTGRES_PORT),
+      AIMA_S3_WORKER_ENDPOINT: `https://${isIPv6(publicHost) ? `[${publicHost}]` : publicHost}:${ports.AIMA_PUBLIC_S3_PORT}`,
+    }),
     AIMA_S3_REGION: env.AIMA_S3_REGION || 'us-east-1',
     AIMA_S3_BUCKET: env.AIMA_S3_BUCKET || 'media',
   };

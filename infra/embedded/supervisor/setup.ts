@@ -1,5 +1,5 @@
 /**
- * What is done once at a start: `node setup.ts database | bucket | models`, with the environment of
+ * What is done once at a start: `node setup.ts certificate | database | bucket | models`, with the environment of
  * the services. A program of its own that ends, because the libraries these steps need would cost
  * the supervisor, which stays for ever, some 60 MB. Each step may be repeated at any time.
  */
@@ -7,10 +7,16 @@
 import { ensureSecrets } from '../secrets.ts';
 import type { ServiceEnvironment } from './environment.ts';
 
-export type SetupStep = 'database' | 'bucket' | 'models';
+export type SetupStep = 'certificate' | 'database' | 'bucket' | 'models';
 
 /** Each imports what it alone needs: loading all of it would take longer than the steps do. */
 const steps: Record<SetupStep, (env: ServiceEnvironment) => Promise<void>> = {
+  async certificate(env) {
+    const { ensureCertificate } = await import('../certificate.ts');
+    await ensureSecrets(env.AIMA_SECRETS_DIR);
+    await ensureCertificate(env.AIMA_SECRETS_DIR, env.AIMA_PUBLIC_HOST!);
+  },
+
   async database(env) {
     const { migrate } = await import('../../postgres/migrate.ts');
     const secrets = await ensureSecrets(env.AIMA_SECRETS_DIR);

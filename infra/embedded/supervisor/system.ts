@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { labelPrefix } from '../../../functions/core/instances/label.ts';
 import { endLocalWorkers } from '../../../functions/core/providers/local.ts';
+import { readCertificate } from '../certificate.ts';
 import { choosePorts, type Ports } from '../ports.ts';
 import { startPostgres, stopOrphan } from '../postgres/start.ts';
 import { ensureSecrets, type Secrets } from '../secrets.ts';
@@ -147,16 +148,21 @@ function withLocalWorkers(functions: Service, secrets: Secrets): Service {
   };
 }
 
-/** Ready means migrated: a restart after a crash runs the migrations too, which finds nothing to do. */
+/**
+ * The first service, so the certificate that others show too is made here.
+ * Ready means migrated: a restart after a crash runs the migrations too, which finds nothing to do.
+ */
 function postgresService({ env, ports, secrets, log }: Parts): Service {
   const write = log('postgres');
   return {
     name: 'postgres',
     async start(signal) {
+      if (env.AIMA_PUBLIC_HOST) await setUp('certificate', env, write, signal);
       const server = await startPostgres({
         dataDir: postgresDir(env.AIMA_DATA_DIR),
         port: ports.AIMA_POSTGRES_PORT,
         superuserPassword: secrets['postgres-password'],
+        ...(env.AIMA_PUBLIC_HOST && { outside: await readCertificate(env.AIMA_SECRETS_DIR) }),
         log: (line) => write(line, 'stderr'),
         signal,
       });

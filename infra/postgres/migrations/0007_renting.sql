@@ -4,11 +4,17 @@
 alter table instances
   add column rented_for     ulid,        -- the job whose need it was rented for, the first of its jobs
   add column host           text,        -- what its offer names as the host, for the memory of bad ones
+  add column seen_at        timestamptz, -- the provider first showed it: from then on its absence means something
   add column running_at     timestamptz, -- the provider first said that the container runs: a hint
+  add column doubted_at     timestamptz, -- the answer to its create was lost
   add column started_at     timestamptz, -- the worker program's first word: the image is pulled
   add column starts         smallint not null default 0, -- how often the program began: a crash loop counts up
   add column progress_at    timestamptz, -- the last sign of progress with a job
   add column gone_at        timestamptz; -- the first of the reads that proved it gone: billed until then
+
+-- Providers give ids again that ended long ago: one is unique only while its machine may live.
+alter table instances drop constraint instances_provider_provider_instance_id_key;
+create unique index instances_machine on instances (provider, provider_instance_id) where state <> 'terminated';
 
 -- One need has one machine: while one serves it or may, a second cannot be written down, whoever
 -- plans. One that is ending is not counted: its job must be able to go elsewhere although a provider
@@ -54,6 +60,23 @@ create table alerts (
 );
 create unique index alerts_open on alerts (key) where resolved_at is null;
 create index alerts_due on alerts (next_try_at) where next_try_at is not null;
+
+create or replace function step_instance() returns trigger language plpgsql as $$
+begin
+  perform check_step('instance', coalesce(old.state, ''), new.state);
+  case new.state
+    when 'in_doubt' then new.doubted_at := clock_timestamp();
+    when 'booting' then new.created_at := coalesce(new.created_at, clock_timestamp());
+    when 'ready' then new.ready_at := clock_timestamp();
+    when 'terminating' then new.terminating_at := clock_timestamp(); new.next_look_at := clock_timestamp(); new.gone_reads := 0;
+    when 'terminated' then new.terminated_at := clock_timestamp(); new.next_look_at := null;
+    else null;
+  end case;
+  insert into events (type, instance_id, data)
+  values ('instance.' || new.state, new.instance_id,
+          jsonb_strip_nulls(jsonb_build_object('provider', new.provider, 'reason', new.reason)));
+  return new;
+end $$;
 
 -- The program's first word, before it tests its device and opens its models: what came before it was
 -- boot and pull. Not a hello: it claims nothing yet. Repeated starts without a hello are a crash loop.

@@ -81,8 +81,8 @@ async function insertJobs(
       case when ${job.state} = 'succeeded' then now() end, case when ${job.state} = 'succeeded' then now() end
     from generate_series(1, ${count}::integer) n`;
   await admin`
-    insert into job_access (job_id, get_url, post_url, post_fields, expires_at)
-    select job_id, 'http://127.0.0.1/', 'http://127.0.0.1/', '{}', now() from jobs where instance_id is not null
+    insert into job_access (job_id, get_url, post_url, post_fields, result_prefix, expires_at)
+    select job_id, 'http://127.0.0.1/', 'http://127.0.0.1/', '{}', 'results/' || job_id || '/', now() from jobs where instance_id is not null
     on conflict do nothing`;
 }
 

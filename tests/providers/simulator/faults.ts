@@ -22,18 +22,28 @@ export type Fault =
   | { kind: 'id_reused' }
   /** create: costs so many times what was offered. */
   | { kind: 'dearer'; factor: number }
+  /** create: another GPU comes than was asked for. */
+  | { kind: 'other_gpu'; gpu: string }
   /** create: the machine that comes is not well: see `Ailment`. */
   | { kind: 'ailing'; ailment: Ailment }
   /** list: nobody's machines; only some; what it was before. */
   | { kind: 'empty' }
   | { kind: 'partial' }
   | { kind: 'stale' }
+  /** create: the stock is gone between the look and the request. */
+  | { kind: 'sold_out' }
+  /** create: answered as a failure that names the machine, which is there all the same. */
+  | { kind: 'failed_yet_made'; status: number }
   /** terminate: acknowledged, but the machine runs on. */
-  | { kind: 'ignored' };
+  | { kind: 'ignored' }
+  /** terminate: answered as if there were no such machine, and it runs on. */
+  | { kind: 'denied' };
 
 /** What is wrong with a machine that does come. */
 export type Ailment =
   | { kind: 'never_pulls' }
+  /** Its host cannot make the container: a driver too old for the image. */
+  | { kind: 'cannot_start' }
   /** The container ends again and again before the worker says hello. */
   | { kind: 'crash_loop' }
   | { kind: 'no_gpu' }
@@ -51,6 +61,9 @@ export interface Faults {
   /** What the present call gets, used up. */
   take(call: Call): Fault | null;
   clear(): void;
+  /** Whether the next call of this kind will go wrong; how many faults wait for their call. */
+  pending(call: Call): boolean;
+  readonly waiting: number;
   /** How many were taken. */
   readonly injected: number;
 }
@@ -68,6 +81,10 @@ export function faultSwitch(): Faults {
       return next.fault;
     },
     clear: () => void waiting.splice(0),
+    pending: (call) => waiting.some((one) => one.call === call),
+    get waiting() {
+      return waiting.reduce((sum, one) => sum + one.times, 0);
+    },
     get injected() {
       return injected;
     },

@@ -5,6 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, Fault } from './faults.ts';
 import type { Market } from './market.ts';
 
+/** The account's key in all tests: whoever sees it in a log or an error has found a leak. */
+export const accountKey = 'key-of-the-tests';
+
 export interface SimRequest {
   method: string;
   /** Matches of the route's pattern, in order. */
@@ -30,7 +33,8 @@ export interface SimRoute {
   path: RegExp;
   /** Which faults it gets; null for what has none, such as the log of a machine. */
   call: Call | null;
-  handle(request: SimRequest): SimAnswer;
+  /** A promise for what is answered late, such as a long poll. */
+  handle(request: SimRequest): SimAnswer | Promise<SimAnswer>;
 }
 
 export interface Simulator {
@@ -38,7 +42,13 @@ export interface Simulator {
   url: string;
   market: Market;
   /** Every request that came, for tests of what was sent. */
-  requests: { method: string; path: string; headers: IncomingHttpHeaders; body: unknown }[];
+  requests: {
+    method: string;
+    path: string;
+    query: URLSearchParams;
+    headers: IncomingHttpHeaders;
+    body: unknown;
+  }[];
   close(): Promise<void>;
 }
 
@@ -67,8 +77,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       return send(response, { status: 400, body: { title: 'Bad Request', status: 400 } });
     }
     const method = incoming.method!;
-    requests.push({ method, path: url.pathname, headers: incoming.headers, body });
     const request = { method, query: url.searchParams, headers: incoming.headers, body };
+    requests.push({ ...request, path: url.pathname });
     const refusal = options.authorize(request, url.pathname);
     if (refusal) return send(response, refusal);
     for (const route of options.routes) {
@@ -78,7 +88,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       if (fault?.kind === 'dropped') return void incoming.socket.destroy();
       if (fault?.kind === 'answer' && !fault.done) return sendFault(response, fault);
       const params = match.slice(1).map(decodeURIComponent);
-      const answer = route.handle({ ...request, params, fault });
+      // The id is the last; what the provider says of one that it does not know is its own business.
+      if (fault?.kind === 'denied') params[params.length - 1] = '0';
+      const answer = await route.handle({ ...request, params, fault });
       if (fault?.kind === 'answer_lost') return void incoming.socket.destroy();
       if (fault?.kind === 'answer') return sendFault(response, fault);
       if (fault?.kind === 'slow') await sleep(fault.ms);

@@ -7,6 +7,7 @@
  * from always merging the two most similar ones, in n² instead of n³ steps. Tracks are
  * compared in the order given, so that the same tracks always make the same groups.
  */
+import { dot } from './embeddings.ts';
 
 export interface FaceTrack {
   trackId: string;
@@ -28,6 +29,9 @@ export interface Person {
  * Rather two groups of one person than one group of two.
  */
 const SAME_PERSON = 0.65;
+/** Tracks whose best sighting is poorer (about 35 pixels, or in profile) belong to no person. */
+export const minPersonQuality = 0.25;
+
 const NEVER = Number.NEGATIVE_INFINITY;
 
 /** Groups in the order of their first track. */
@@ -109,10 +113,4 @@ function meanCosine(tracks: readonly FaceTrack[]): number | null {
     tracks.reduce((total, track) => total + track.embedding[i]!, 0),
   );
   return Math.min(1, Math.max(0, (dot(sum, sum) - count) / (count * (count - 1))));
-}
-
-export function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }

@@ -1,5 +1,5 @@
 /** Rectangles as fractions of the picture: how much they overlap, and which of several to keep. */
-import type { Box, Point } from '../../functions/core/results/rows.ts';
+import type { Box, Point } from './rows.ts';
 
 /** The rectangle between two corners, cut to the picture. */
 export function boxBetween(left: number, top: number, right: number, bottom: number): Box {

@@ -1,5 +1,7 @@
 /** How alike two readings and two places of text are, both 0..1. */
-import type { Quad } from './geometry.ts';
+import type { TextRow } from './rows.ts';
+
+type Quad = TextRow['quad'];
 
 /** One minus the edit distance (Levenshtein) over the longer text's length; spaces and case do not count. */
 export function textSimilarity(a: string, b: string): number {

@@ -1,0 +1,12 @@
+/** What the worker and the program that watches it say to each other. */
+
+export type FromWorker =
+  /** The server has just answered. */
+  | { contact: true }
+  /** The same, and it is ready, and its lease has so long yet. */
+  | { remainingMs: number };
+
+/** End politely, for this reason. */
+export interface ToWorker {
+  end: string;
+}

@@ -1,0 +1,89 @@
+/**
+ * `npm run faults`: everything that can go wrong at providers, machines and around us, at every simulated
+ * provider, and what became of it. Prints a table and the figures.
+ *
+ *   npm run faults                     all of it: some twenty minutes on two cores
+ *   npm run faults -- vast salad       these providers alone
+ *   npm run faults -- --short          one provider, a sample of the places to crash at
+ */
+import { parseArgs } from 'node:util';
+import { runCrashes } from '../tests/faults/crash.ts';
+import { simulatedProviders } from '../tests/faults/providers.ts';
+import {
+  addCounts,
+  type Counts,
+  noCounts,
+  runCatalogue,
+  runChaos,
+  type TrialResult,
+} from '../tests/faults/run.ts';
+import { figure } from './bench/figures.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    short: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+    chaos: { type: 'string', default: '12' },
+  },
+});
+
+const known = simulatedProviders.map(({ name }) => name);
+const unknown = positionals.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  console.error(`There is no simulator for ${unknown.join(', ')}; there are ${known.join(', ')}.`);
+  process.exit(2);
+}
+const chosen = simulatedProviders.filter(({ name }) =>
+  positionals.length > 0 ? positionals.includes(name) : !values.short || name === known[0],
+);
+
+let total = noCounts();
+// What the code under test says of the faults is expected and would drown the table.
+console.error = () => {};
+console.warn = () => {};
+
+function show(provider: string) {
+  return (result: TrialResult) => {
+    total = addCounts(total, result);
+    const isClean = result.orphans + result.doubleRents + result.resultsLost + result.resultsDoubled === 0;
+    console.log(
+      [
+        isClean ? 'ok   ' : 'FAULT',
+        provider.padEnd(18),
+        result.name.padEnd(62),
+        `${String(result.faultsInjected).padStart(3)} injected`,
+        `${String(result.machines).padStart(2)} machines`,
+        `${String(Math.round(result.tookMs / 1000)).padStart(5)} s`,
+        result.jobState,
+        ...(isClean ? [] : [JSON.stringify(countsOf(result))]),
+      ].join('  '),
+    );
+  };
+}
+
+function countsOf({ orphans, doubleRents, resultsLost, resultsDoubled }: Counts) {
+  return { orphans, doubleRents, resultsLost, resultsDoubled };
+}
+
+for (const simulated of chosen) {
+  const onResult = show(simulated.name);
+  await runCatalogue(simulated, { onResult });
+  await runCrashes(simulated, 'decide', { onResult, every: values.short ? 5 : 1 });
+  await runCrashes(simulated, 'end', { onResult, every: values.short ? 5 : 1 });
+  await runChaos(simulated, {
+    rounds: values.short ? 2 : Number(values.chaos),
+    seed: Number(values.seed),
+    onResult,
+  });
+}
+
+figure('faults_injected', total.faultsInjected);
+figure('orphans', total.orphans);
+figure('double_rents', total.doubleRents);
+figure('results_lost', total.resultsLost);
+figure('results_doubled', total.resultsDoubled);
+figure('orphan_found_s_max', total.orphanFoundMaxMs / 1000);
+figure('orphan_ended_s_max', total.orphanEndedMaxMs / 1000);
+const { orphans, doubleRents, resultsLost, resultsDoubled } = total;
+process.exit(orphans + doubleRents + resultsLost + resultsDoubled === 0 ? 0 : 1);
