@@ -10,7 +10,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { leaveGraceMs, readLimits, type Signs, verdict } from './lease/limits.ts';
-import type { FromWorker, ToWorker } from './lease/messages.ts';
+import { type FromWorker, type ToWorker, told } from './lease/messages.ts';
 import { endMachine, keyVariables } from './lease/self-end.ts';
 
 const { env } = process;
@@ -62,7 +62,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     // Whoever sends it stops this container; while the machine ends there is nothing more to wait for.
     if (isEnding) process.exit(0);
     // Who sends SIGTERM kills soon after, `local` after 1.5 s.
-    ask('was told to end', 1250);
+    ask(told, 1250);
   });
 }
 

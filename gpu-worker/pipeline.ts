@@ -20,12 +20,19 @@ import type { ModelStore } from './models/store.ts';
 import { type Lane, startLane } from './pipeline/lane.ts';
 import { progressOf } from './pipeline/progress.ts';
 
+export interface Range {
+  fromMs: number;
+  toMs: number;
+}
+
 export interface AnalysisOptions {
   source: MediaSource;
   analyzers: readonly Analyzer[];
   models: ModelStore;
   /** By the analyzer's name, where parts were saved before. */
   resume?: Record<string, { fromMs: number; saved: ResultRow[] }>;
+  /** Only this stretch of the medium, [fromMs, toMs), or null for all of it. */
+  range?: Range | null;
   /** BCP 47, or null to detect it. */
   language: string | null;
   /** CPU threads for everything together. */
@@ -58,6 +65,7 @@ export interface Analysis {
 export async function analyzeMedium(options: AnalysisOptions): Promise<Analysis> {
   const { source, analyzers, models } = options;
   const medium = await probeMedium(source, options.signal);
+  const range = rangeWithin(medium, options);
   const skipped = new Map(analyzers.map((analyzer) => [analyzer, whyNot(analyzer, medium)]));
   const active = analyzers.filter((analyzer) => skipped.get(analyzer) === null);
   // When one part cannot be saved, the other lanes end with it.
@@ -75,7 +83,7 @@ export async function analyzeMedium(options: AnalysisOptions): Promise<Analysis>
     startLane({
       analyzer,
       context: {
-        ...{ models, kind: medium.kind, durationMs: medium.durationMs },
+        ...{ models, kind: medium.kind, durationMs: range.toMs },
         ...resumeOf(analyzer, options),
         ...{ language: options.language, savePicture: options.savePicture, signal },
         threads: Math.max(1, Math.floor(options.threads / active.length)),
@@ -87,7 +95,8 @@ export async function analyzeMedium(options: AnalysisOptions): Promise<Analysis>
   const progress = progressOf(
     lanes.map((lane, index) => ({
       cost: active[index]!.cost,
-      done: () => (done.has(lane) ? 1 : lane.doneMs / Math.max(medium.durationMs, 1)),
+      done: () =>
+        done.has(lane) ? 1 : (lane.doneMs - range.fromMs) / Math.max(range.toMs - range.fromMs, 1),
     })),
     (fraction) => options.onProgress?.(fraction),
   );
@@ -128,8 +137,18 @@ function whyNot({ kinds, feed }: Analyzer, medium: Medium): string | null {
   return wantsSoundOnly && !medium.hasSound ? 'There is no sound in the file.' : null;
 }
 
-function resumeOf(analyzer: Analyzer, { resume }: AnalysisOptions): { fromMs: number; saved: ResultRow[] } {
-  return resume?.[analyzer.name] ?? { fromMs: 0, saved: [] };
+/** What is analysed; all of the medium where nothing else was asked for. */
+function rangeWithin({ durationMs }: Medium, { range }: AnalysisOptions): Range {
+  if (!range) return { fromMs: 0, toMs: durationMs };
+  // A medium may turn out shorter than it was taken for: then there is nothing in its last piece.
+  return { fromMs: range.fromMs, toMs: Math.max(range.fromMs, Math.min(range.toMs, durationMs)) };
+}
+
+function resumeOf(
+  analyzer: Analyzer,
+  { resume, range }: AnalysisOptions,
+): { fromMs: number; saved: ResultRow[] } {
+  return resume?.[analyzer.name] ?? { fromMs: range?.fromMs ?? 0, saved: [] };
 }
 
 /** Decodes the medium into the lanes; returns what was damaged. */
@@ -160,6 +179,7 @@ async function feedLanes(
   const plan = {
     frames: frameFeeds,
     pcm: soundLanes.length > 0 ? { fromMs: soundFromMs } : null,
+    toMs: options.range?.toMs ?? Infinity,
     threads: options.threads,
     signal,
   };

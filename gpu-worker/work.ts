@@ -11,7 +11,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { openBell } from './lease/bell.ts';
 import { testDevice, Unfit } from './lease/device.ts';
 import { readEnvironment } from './lease/environment.ts';
-import type { FromWorker, ToWorker } from './lease/messages.ts';
+import { type FromWorker, type ToWorker, told } from './lease/messages.ts';
 import { runJob } from './lease/run-job.ts';
 import { type ClaimedJob, LeaseOver, openServer, Superseded } from './lease/server.ts';
 import { openModelStore } from './models/open-store.ts';
@@ -27,7 +27,6 @@ const version = `${packageJson.name} ${packageJson.version}`;
 /** Aborted when the worker must end now; its reason says why. */
 const life = new AbortController();
 const end = (why: string) => life.abort(new Error(why));
-const told = 'was told to end';
 process.on('SIGTERM', () => end(told));
 process.on('SIGINT', () => end(told));
 process.on('message', (message: ToWorker) => end(message.end));

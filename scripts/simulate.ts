@@ -43,6 +43,11 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2;
   }
 
+  if (positionals.includes('runpod-pods') && positionals.includes('runpod-serverless')) {
+    console.error('runpod-pods and runpod-serverless are one account at one address: simulate one of them.');
+    return 2;
+  }
+
   const startContainer = processContainer({
     modelsDir: modelsDir(process.env),
     onLine: (id, line) => console.log(`  ${id} | ${line}`),

@@ -3,7 +3,7 @@
  * may not (OpenFaaS mounts secrets as files; the embedded system keeps them in its data folder).
  * All faults are listed at once.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -115,33 +115,43 @@ const Environment = z.object({
 export interface Config extends Readonly<z.infer<typeof Environment>> {
   /** The value of a secret. Throws when it is missing: a function that needs it cannot run. */
   secret(name: string): string;
-  /** Whether a secret is there, for parts that can do without. */
+  /** Whether a secret is there and not empty, for parts that can do without: OpenFaaS wants all that stack.yml names. */
   hasSecret(name: string): boolean;
 }
 
 /** @throws Error that names every variable at fault. */
 export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
-  const parsed = Environment.safeParse(env);
+  // An empty value is an unset one: stack.yml hands every variable on, set or not.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = Environment.safeParse(given);
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new Error(`The configuration is wrong:\n  ${faults.join('\n  ')}`);
   }
   const values = new Map<string, string>();
-  const path = (name: string) => join(parsed.data.AIMA_SECRETS_DIR, name);
+  const read = (name: string): string => {
+    let value = values.get(name);
+    if (value === undefined) {
+      value = readFileSync(join(parsed.data.AIMA_SECRETS_DIR, name), 'utf8').trim();
+      values.set(name, value);
+    }
+    return value;
+  };
   return Object.freeze({
     ...parsed.data,
-    hasSecret: (name: string) => existsSync(path(name)),
-    secret(name: string): string {
-      let value = values.get(name);
-      if (value === undefined) {
-        try {
-          value = readFileSync(path(name), 'utf8').trim();
-        } catch (cause) {
-          throw new Error(`The secret ${name} is missing in ${parsed.data.AIMA_SECRETS_DIR}.`, { cause });
-        }
-        values.set(name, value);
+    hasSecret(name: string): boolean {
+      try {
+        return read(name) !== '';
+      } catch {
+        return false;
       }
-      return value;
+    },
+    secret(name: string): string {
+      try {
+        return read(name);
+      } catch (cause) {
+        throw new Error(`The secret ${name} is missing in ${parsed.data.AIMA_SECRETS_DIR}.`, { cause });
+      }
     },
   });
 }

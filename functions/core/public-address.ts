@@ -26,10 +26,11 @@ export function publicAddressFaults(config: Config): string[] {
   if (!config.AIMA_PUBLIC_HOST) faults.push('AIMA_PUBLIC_HOST is not set');
   if (!s3Endpoint(config)?.startsWith('https://'))
     faults.push('AIMA_S3_WORKER_ENDPOINT or AIMA_S3_PUBLIC_ENDPOINT must be an https address');
-  if (!config.hasSecret('server-certificate')) faults.push('the secret server-certificate is missing');
+  const pem = config.hasSecret('server-certificate') ? config.secret('server-certificate') : '';
+  if (pem === '') faults.push('the secret server-certificate is missing');
   else {
     try {
-      const { length } = firstCertificate(config.secret('server-certificate'));
+      const { length } = firstCertificate(pem);
       if (length > mostCertificateBytes)
         faults.push(
           `the secret server-certificate has ${length} bytes, and may have ${mostCertificateBytes}`,

@@ -3,7 +3,6 @@
  * analyzers, save each part as it comes, and say how it went.
  */
 import type { RunReport } from '../../functions/core/results/run.ts';
-import { resultPrefix } from '../../functions/core/storage/prefix.ts';
 import { analyzers } from '../analyzers/index.ts';
 import { MediaError } from '../media/errors.ts';
 import { type Medium, probeMedium } from '../media/probe.ts';
@@ -79,11 +78,12 @@ async function analyze(tools: Tools, job: ClaimedJob, report: RunReport, signal:
     analyzers: chosen,
     models,
     resume: resumeOf(await server.saved(job)),
+    range: job.range,
     language: job.options.language ?? null,
     threads,
     signal,
     savePicture: (name, bytes, contentType) =>
-      savePicture(access, resultPrefix(job.jobId), { name, bytes, contentType }, signal),
+      savePicture(access, job.resultPrefix, { name, bytes, contentType }, signal),
     onPart: (analyzer, part) => server.savePart(job, analyzer, part),
     onProgress(fraction) {
       bell.progress(job.jobId, fraction);

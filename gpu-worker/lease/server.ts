@@ -24,6 +24,10 @@ const Claim = z
     attempt: z.number(),
     analyses: z.array(z.string()),
     options: z.object({ language: z.string().nullish() }).loose(),
+    /** What of the medium is to be analysed; null: all of it. */
+    range: z.object({ fromMs: z.number(), toMs: z.number() }).nullable(),
+    /** Where its pictures are kept. */
+    resultPrefix: z.string(),
     medium: z.object({
       name: z.string(),
       contentType: z.string().nullable(),

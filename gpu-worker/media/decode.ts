@@ -7,6 +7,7 @@
  *   decode.ts     one pass over the packets; each goes to its track:
  *     video-track.ts   decode, choose the frames that are due (sampling.ts), scale, turn upright
  *     audio-track.ts   decode, resample to 16 kHz mono, close gaps (pcm.ts)
+ *     until.ts         where only a stretch is wanted: nothing behind its end
  *   pictures.ts   still pictures, through sharp instead of FFmpeg
  *
  * Nothing runs ahead: a packet is read when the frames of the one before were taken. So
@@ -24,6 +25,7 @@ import type { Medium } from './probe.ts';
 import type { FrameFeed } from './sampling.ts';
 import { type ByteSource, type MediaSource, openSource } from './source.ts';
 import { mainStream, originMs } from './streams.ts';
+import { before, pastOf } from './until.ts';
 import { type DueFrame, openVideoTrack, type VideoTrack } from './video-track.ts';
 
 export interface DecodePlan {
@@ -31,6 +33,8 @@ export interface DecodePlan {
   frames: readonly FrameFeed[];
   /** Sound from this time on, or none. */
   pcm: { fromMs: number } | null;
+  /** Nothing from this time on; Infinity by default. */
+  toMs?: number;
   /** CPU threads for decoding pictures. */
   threads: number;
   signal?: AbortSignal;
@@ -85,10 +89,11 @@ async function* decodeContainer(
   const container = await openContainer(bytes, plan.signal);
   const packet = new Packet();
   packet.alloc();
+  const toMs = plan.toMs ?? Infinity;
   let tracks: Tracks | undefined;
   try {
     tracks = await openTracks(container, medium, plan);
-    const { video, audio } = tracks;
+    const { video, audio, isPast } = tracks;
     for (;;) {
       plan.signal?.throwIfAborted();
       const result = await container.format.readFrame(packet);
@@ -98,12 +103,16 @@ async function* decodeContainer(
         if (end) yield end;
         break;
       }
-      if (packet.streamIndex === video?.index) yield* video.track.decode(packet);
-      else if (packet.streamIndex === audio?.index) yield* audio.track.decode(packet);
+      const past = isPast(packet);
+      if (past === 'all') break;
+      if (past === 'no') {
+        if (packet.streamIndex === video?.index) yield* before(toMs, video.track.decode(packet));
+        else if (packet.streamIndex === audio?.index) yield* before(toMs, audio.track.decode(packet));
+      }
       packet.unref();
     }
-    if (video) yield* video.track.decode(null);
-    if (audio) yield* audio.track.decode(null);
+    if (video) yield* before(toMs, video.track.decode(null));
+    if (audio) yield* before(toMs, audio.track.decode(null));
   } finally {
     packet.free();
     tracks?.video?.track.close();
@@ -113,6 +122,7 @@ async function* decodeContainer(
 }
 
 interface Tracks {
+  isPast: ReturnType<typeof pastOf>;
   video: { index: number; track: VideoTrack } | null;
   audio: { index: number; track: AudioTrack } | null;
 }
@@ -146,11 +156,12 @@ async function openTracks(container: Container, medium: Medium, plan: DecodePlan
     index: audioStream.index,
     track: await openAudioTrack(audioStream, {
       fromMs: plan.pcm?.fromMs ?? 0,
-      endMs: medium.durationMs,
+      endMs: Math.min(medium.durationMs, plan.toMs ?? Infinity),
       originMs: origin,
     }),
   };
-  return { video, audio };
+  const streams = [videoStream, audioStream].filter((stream) => stream !== null);
+  return { video, audio, isPast: pastOf(streams, origin, plan.toMs ?? Infinity) };
 }
 
 /** To the last keyframe at or before `tMs`, in the container's own time. */

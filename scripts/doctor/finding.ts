@@ -38,6 +38,9 @@ export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
   const text = error.message || String((error as { code?: unknown }).code ?? error.name);
-  const cause = inner instanceof Error && !text.includes(inner.message) ? ` (${messageOf(inner)})` : '';
+  // Of a file that is missing, the sentence around it says all.
+  const isTold =
+    !(inner instanceof Error) || text.includes(inner.message) || inner.message.startsWith('ENOENT');
+  const cause = isTold ? '' : ` (${messageOf(inner)})`;
   return `${text}${cause}`.replace(/\s+/g, ' ');
 }

@@ -10,9 +10,10 @@ import type { MarketMachine, StartContainer } from '../providers/simulator/marke
 export const partsOfAJob = 4;
 export const partMs = 15_000;
 
-const loadMs = 2_000;
 /** Work on one part, which is also how often it looks for its next job. */
 const lookMs = 5_000;
+/** Where time is measured, nothing but the work takes any. */
+const momentMs = 1;
 const heartbeatMs = 10_000;
 const lostContactMs = 45_000;
 const idleMs = 120_000;
@@ -24,15 +25,30 @@ export interface WorkerStage {
   track(work: Promise<unknown>): void;
   /** A worker rings: something is ready or finished. */
   ring(): void;
+  mediumOf(jobId: string): SubmittedMedium;
+  /** A job was committed on this machine. */
+  onFinish(machineId: string): void;
   /** The object store answers: without it no medium can be fetched. */
   isStoreThere(): boolean;
 }
 
-/** How long all the work on a medium takes, by its name: for what measures time. */
-export type WorkMs = (mediumName: string) => number;
+export interface Pace {
+  /** From the program's first word to its hello; 2 s where it is not told. */
+  loadMs?: number;
+  /** How long all the work on a medium takes on a machine; 20 s where it is not told. */
+  workMs?(medium: SubmittedMedium, machine: MarketMachine): number;
+}
+
+/** What a job is about, as far as it takes time. */
+export interface SubmittedMedium {
+  kind: string;
+  durationMs: number;
+  sizeBytes: number;
+  analyses: string[];
+}
 
 /** What the container's own environment names the machine, as the real worker reads it. */
-export function scriptedWorker(stage: WorkerStage, workMs?: WorkMs): StartContainer {
+export function scriptedWorker(stage: WorkerStage, pace: Pace = {}): StartContainer {
   return (machine, market, environment) => {
     const { clock } = market;
     const { ailment } = machine;
@@ -73,8 +89,11 @@ export function scriptedWorker(stage: WorkerStage, workMs?: WorkMs): StartContai
       });
     }
     /** The next part takes its share of the work; looking for a job and finishing one take a moment. */
-    const stepMs = () =>
-      !job || done >= partsOfAJob || !workMs ? lookMs : workMs(job.medium.name) / partsOfAJob;
+    const stepMs = () => {
+      if (!pace.workMs) return lookMs;
+      if (!job) return momentMs;
+      return done < partsOfAJob ? pace.workMs(stage.mediumOf(job.jobId), machine) / partsOfAJob : momentMs;
+    };
     async function attempt(act: () => Promise<void>): Promise<void> {
       try {
         if (isCutOff()) throw Object.assign(new Error('no network'), { code: 'ENETUNREACH' });
@@ -100,6 +119,7 @@ export function scriptedWorker(stage: WorkerStage, workMs?: WorkMs): StartContai
           return;
         }
         done = (await server.saved(job)).length;
+        return;
       }
       if (ailment?.kind === 'disk_full') {
         await server.fail(job, {
@@ -133,6 +153,7 @@ export function scriptedWorker(stage: WorkerStage, workMs?: WorkMs): StartContai
         width: null,
         height: null,
       });
+      stage.onFinish(machine.id);
       // And once more: it must be refused.
       await server.finish(finished, report, {}).catch(() => {});
       stage.ring();
@@ -147,7 +168,7 @@ export function scriptedWorker(stage: WorkerStage, workMs?: WorkMs): StartContai
         return selfEnd();
       }
       if (ailment?.kind === 'hangs_in_load') return;
-      clock.after(loadMs, () => {
+      clock.after(pace.loadMs ?? 2_000, () => {
         if (!isAlive()) return;
         stage.track(
           attempt(async () => {

@@ -32,7 +32,16 @@ import { type ManualClock, manualClock } from '../providers/simulator/clock.ts';
 import type { MarketMachine } from '../providers/simulator/market.ts';
 import type { Simulator } from '../providers/simulator/server.ts';
 import type { SimulatedProvider } from './providers.ts';
-import { partMs, partsOfAJob, scriptedWorker, type WorkerStage, type WorkMs } from './scripted-worker.ts';
+import {
+  type Pace,
+  partMs,
+  partsOfAJob,
+  type SubmittedMedium,
+  scriptedWorker,
+  type WorkerStage,
+} from './scripted-worker.ts';
+
+export type { SubmittedMedium };
 
 export interface Stage {
   core: Core;
@@ -49,7 +58,9 @@ export interface Stage {
   pass(ms: number): Promise<void>;
   /** Both sweeps at once, as two installations of the functions would do them. */
   sweep(): Promise<void>;
-  submit(options?: { maxCostMicrodollars?: number }): Promise<string>;
+  submit(medium?: SubmittedMedium): Promise<string>;
+  /** When a job was last committed on a machine, by the machine's id. */
+  lastFinish: Map<string, number>;
   /** While true no bell is heard: only sweeps find what is to do. */
   isDeaf: boolean;
   isStoreThere: boolean;
@@ -62,14 +73,19 @@ export interface Stage {
 /** As the functions are called: every half minute. */
 const sweepMs = 30_000;
 
+const aRecording: SubmittedMedium = {
+  kind: 'audio',
+  durationMs: partsOfAJob * partMs,
+  sizeBytes: 1_000_000,
+  analyses: ['transcribe'],
+};
+
 const ownerUser = '0'.repeat(26);
 
-export interface StageOptions {
+export interface StageOptions extends Pace {
   /** How long the provider takes to accept and to pull. */
   acceptMs?: number;
   pullMs?: number;
-  /** How long a worker works on a job; 20 s where it is not told. */
-  workMs?: WorkMs;
   /** More of the configuration. */
   environment?: Record<string, string>;
 }
@@ -102,6 +118,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
     const settled = work.catch(() => {}).finally(() => working.delete(settled));
     working.add(settled);
   };
+  const media = new Map<string, SubmittedMedium>();
   let rung = false;
   const workers: WorkerStage = {
     databaseUrl,
@@ -109,11 +126,13 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
     ring: () => {
       rung = true;
     },
+    mediumOf: (jobId) => media.get(jobId)!,
+    onFinish: (machineId) => void stage.lastFinish.set(machineId, clock.nowMs()),
     isStoreThere: () => stage.isStoreThere,
   };
   const running = await simulated.start({
     clock,
-    startContainer: scriptedWorker(workers, options.workMs),
+    startContainer: scriptedWorker(workers, options),
     acceptMs: options.acceptMs ?? 2_000,
     pullMs: options.pullMs ?? 20_000,
   });
@@ -176,6 +195,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
     simulator,
     provider,
     clock,
+    lastFinish: new Map(),
     isDeaf: false,
     isStoreThere: true,
     async pass(ms) {
@@ -193,14 +213,16 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
       await Promise.all([sweepJobs(core), sweepLeases(secondCore)]);
       while (working.size > 0) await Promise.all(working);
     },
-    async submit({ maxCostMicrodollars } = {}) {
+    async submit(medium = aRecording) {
       const jobId = newId();
+      media.set(jobId, medium);
+      const { kind, durationMs, sizeBytes, analyses } = medium;
       await sql.begin(async (tx) => {
         await tx`insert into batches (batch_id, user_id) values (${jobId}, ${ownerUser})`;
         await tx`insert into media (media_id, user_id, object_key, name, kind, duration_ms, size_bytes, uploaded_at)
-          values (${jobId}, ${ownerUser}, ${`uploads/${jobId}/a.wav`}, 'a.wav', 'audio', ${partsOfAJob * partMs}, 1000000, now())`;
-        await tx`insert into jobs (job_id, user_id, batch_id, media_id, state, analyses, max_attempts, max_cost_microdollars)
-          values (${jobId}, ${ownerUser}, ${jobId}, ${jobId}, 'queued', ${['transcribe']}, 6, ${maxCostMicrodollars ?? null})`;
+          values (${jobId}, ${ownerUser}, ${`uploads/${jobId}/a.wav`}, 'a.wav', ${kind}, ${durationMs}, ${sizeBytes}, now())`;
+        await tx`insert into jobs (job_id, user_id, batch_id, media_id, state, analyses, max_attempts)
+          values (${jobId}, ${ownerUser}, ${jobId}, ${jobId}, 'queued', ${analyses}, 6)`;
       });
       core.publisher.jobsQueued([jobId]);
       rung = true;

@@ -20,6 +20,7 @@ describe('the OpenAPI document', () => {
       [
         'POST orchestrate/hold',
         'POST orchestrate/release',
+        'POST orchestrate/quote',
         'POST submit-job',
         'POST submit-job/{jobId}/complete',
         'POST submit-job/{jobId}/upload',

@@ -103,6 +103,8 @@ describe('a worker on another machine', () => {
     const result = ResultDocument.parse(await client.result(jobId));
     // Its picture came by the POST policy.
     expect(result.scenes![0]!.thumbnail).toMatch(/\.webp$/);
+    const [job] = await client.sql`select run from jobs where job_id = ${jobId}`;
+    expect(job!.run.transferMs).toBeGreaterThan(0);
     const [instance] = await client.sql`select * from instances where instance_id = ${instanceId}`;
     expect(instance).toMatchObject({ provider: 'vast', state: 'terminated', reason: 'done' });
     expect(instance!.worker.providerInstanceId).toBe(instance!.providerInstanceId);

@@ -59,6 +59,7 @@ describe('what is answered', () => {
         priority: -10,
       },
       ...{ maxCostMicrodollars: 250_000, callbackUrl: 'https://example.com/hook?a=1' },
+      deadlineAt: '2026-02-03T04:05:06+01:00',
     });
     expect(status).toBe(202);
     expect(headers.location).toBe(`/function/jobs?batchId=${body.batchId}`);
@@ -71,6 +72,7 @@ describe('what is answered', () => {
         options: { language: 'de-CH', context: 'Line one\nZürich' },
       },
       ...{ priority: -10, maxCostMicrodollars: 250_000, callbackUrl: 'https://example.com/hook?a=1' },
+      deadlineAt: new Date('2026-02-03T03:05:06Z'),
     });
   });
 
@@ -118,6 +120,9 @@ describe('what is refused, without leaving anything', () => {
     ['a priority out of range', { ...file, priority: 11 }],
     ['a priority as text', { ...file, priority: '1' }],
     ['no money', { ...file, maxCostMicrodollars: 0 }],
+    ['a deadline that is no time', { ...file, deadlineAt: 'tomorrow' }],
+    ['a deadline in the year 0', { ...file, deadlineAt: '0000-01-01T00:00:00Z' }],
+    ['a deadline after all calendars', { ...file, deadlineAt: '9999-12-31T23:59:59-12:00' }],
     ['a context that is too long', { ...file, context: 'x'.repeat(4001) }],
     ['a language that is none', { ...file, language: "en'; drop table jobs" }],
     ['a content type with a line break', { ...file, contentType: 'video/mp4\r\nx: y' }],

@@ -164,6 +164,26 @@ describe.concurrent('a worker', () => {
     expect(machine.asked).toEqual([]);
   });
 
+  it('that is told to end leaves first', async () => {
+    const machine = await rent({ AIMA_PROVIDER: 'local' });
+    await untilState(machine.instanceId, 'ready');
+    machine.child.kill('SIGTERM');
+    await machine.exited;
+    expect(machine.child.exitCode).toBe(0);
+    expect(await row(machine.instanceId)).toMatchObject({ state: 'terminating', reason: 'worker_left' });
+  });
+
+  it('that is told to end and hangs is killed', async () => {
+    const machine = await rent({ AIMA_PROVIDER: 'local', NODE_OPTIONS: preload('hang') });
+    await untilState(machine.instanceId, 'ready');
+    const pid = await workerPid(machine);
+    process.kill(pid, 'SIGUSR2');
+    machine.child.kill('SIGTERM');
+    await machine.exited;
+    expect(machine.output()).toContain('the worker is killed: it was told to end');
+    expect(await isAlive(pid)).toBe(false);
+  });
+
   it('ends when its lease does, although its own clock is wrong', async () => {
     const env = { NODE_OPTIONS: preload('wrong-clock') };
     const machine = await rent(env);

@@ -59,11 +59,9 @@ const runpod = () => ({
 async function run(env: Record<string, string>, enough: () => boolean | Promise<boolean>) {
   const lines: string[] = [];
   let hasReturned = false;
-  void endMachine(env, { log: (line) => lines.push(line), heardPauseMs: 5, firstPauseMs: 5 }).then(
-    () => {
-      hasReturned = true;
-    },
-  );
+  void endMachine(env, { log: (line) => lines.push(line), heardPauseMs: 5, firstPauseMs: 5 }).then(() => {
+    hasReturned = true;
+  });
   while (!hasReturned && !(await enough())) await new Promise((resolve) => setTimeout(resolve, 5));
   return { lines, hasReturned };
 }

@@ -38,6 +38,7 @@ export async function stopAllLeases(core: Core, patienceMs: number): Promise<Sto
     // A create that is not answered yet has its lease, which is watched until its machine must have shown.
     waitsForLate: false,
   });
+  await noteSeen(core, providers);
   await Promise.race([endLeases(core, signal), untilAborted(signal)]);
   const leasesLeft = await core.sql<{ instanceId: string; provider: string }[]>`
     select instance_id, provider from instances where state <> 'terminated' order by instance_id`;
@@ -57,5 +58,16 @@ async function endLeases(core: Core, signal: AbortSignal): Promise<void> {
       select from instances where state = 'terminating' and provider_instance_id is not null limit 1`;
     if (!left) return;
     await sleep(pauseMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** A machine that was shown is known by its id from now on, and its absence means something. */
+async function noteSeen(core: Core, reports: StopReport[]): Promise<void> {
+  for (const { provider, machines } of reports) {
+    for (const { label, providerInstanceId } of machines)
+      await core.sql`
+        update instances set seen_at = coalesce(seen_at, now()),
+          provider_instance_id = coalesce(provider_instance_id, ${providerInstanceId})
+        where provider = ${provider} and label = ${label} and state = 'terminating'`;
   }
 }

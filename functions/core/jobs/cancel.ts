@@ -7,6 +7,7 @@
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
 import { AimaError } from '../errors.ts';
+import { keepJoined } from './join-pieces.ts';
 import { lockOwnJob, type OwnJob } from './own.ts';
 import { settleJobs } from './settle.ts';
 import { finalJobStates, type JobState } from './states.ts';
@@ -23,6 +24,7 @@ export async function cancelJob(core: Core, userId: string, jobId: string): Prom
       if (isFinal(locked.state))
         throw new AimaError('wrong_state', `The job is ${locked.state}: there is nothing to cancel.`);
       await markCanceled(tx, jobId);
+      if (locked.state === 'split') await keepJoined(tx, jobId);
     }
     return locked;
   });
@@ -34,13 +36,15 @@ export function isFinal(state: JobState): boolean {
   return (finalJobStates as readonly JobState[]).includes(state);
 }
 
-/** For a job that is locked and not final. */
+/** For a job that is locked and not final; with its pieces. */
 export async function markCanceled(tx: Tx, jobId: string): Promise<void> {
-  // Now and not when it is settled: what it costs ends here.
-  await tx`update attempts set ended_at = clock_timestamp(), outcome = 'canceled' where job_id = ${jobId} and ended_at is null`;
-  await tx`
+  const canceled = await tx<{ jobId: string }[]>`
     update jobs set state = 'canceled', instance_id = null, error_code = null, error_detail = null
-    where job_id = ${jobId}`;
+    where (job_id = ${jobId} or parent_job_id = ${jobId}) and state <> all (${[...finalJobStates]}) returning job_id`;
+  // Now and not when it is settled: what it costs ends here.
+  await tx`
+    update attempts set ended_at = clock_timestamp(), outcome = 'canceled'
+    where job_id in ${tx(canceled.map((row) => row.jobId))} and ended_at is null`;
 }
 
 /** What need not be in the transaction: the sweep does it too. @param job as it was before. */

@@ -81,11 +81,13 @@ function newestJobs(sql: Sql, userId: string, filter: JobFilter) {
   const { lowest, highest } = idRange(filter);
   const most = lookedAtMost(filter);
   const made = madeWithin(sql, filter);
+  // Pieces of a long medium are their owner's business as one job (split.ts).
+  const whole = sql`and parent_job_id is null`;
   if (batchId !== undefined) {
     // OFFSET 0: these few are found first and put in order then.
     return sql`
       select ${columns(sql)} from (select * from jobs where batch_id = ${batchId} offset 0) j
-      where user_id = ${userId} and job_id >= ${lowest} and job_id < ${highest} ${made}
+      where user_id = ${userId} and job_id >= ${lowest} and job_id < ${highest} ${whole} ${made}
         ${states ? sql`and state = any (${[...states]})` : sql``}
       order by job_id desc limit ${most}`;
   }
@@ -94,7 +96,7 @@ function newestJobs(sql: Sql, userId: string, filter: JobFilter) {
   if (states === undefined) {
     return sql`
       select ${columns(sql)} from jobs j
-      where (user_id, job_id) >= (${userId}, ${lowest}) and (user_id, job_id) < (${userId}, ${highest}) ${made}
+      where (user_id, job_id) >= (${userId}, ${lowest}) and (user_id, job_id) < (${userId}, ${highest}) ${whole} ${made}
       order by user_id desc, job_id desc limit ${most}`;
   }
   return sql`
@@ -102,14 +104,15 @@ function newestJobs(sql: Sql, userId: string, filter: JobFilter) {
     cross join lateral (
       select ${columns(sql)} from jobs j
       where (user_id, j.state, job_id) >= (${userId}, wanted.state, ${lowest})
-        and (user_id, j.state, job_id) < (${userId}, wanted.state, ${highest}) ${made}
+        and (user_id, j.state, job_id) < (${userId}, wanted.state, ${highest}) ${whole} ${made}
       order by user_id desc, j.state desc, job_id desc limit ${most}
     ) j
     order by job_id desc limit ${most}`;
 }
 
 function columns(sql: Sql) {
-  return sql`job_id, batch_id, media_id, j.state, progress, analyses, error_code, error_detail, cost_microdollars,
+  return sql`job_id, batch_id, media_id, j.state, analyses,
+    case when j.state = 'split' then pieces_progress(job_id) else progress end as progress, error_code, error_detail, cost_microdollars,
     created_at, started_at, finished_at`;
 }
 

@@ -43,6 +43,7 @@ async function removeRows(tx: Tx, jobId: string): Promise<string[]> {
   await tx`select from batches where batch_id = ${job.batchId} for update`;
   const [medium] = await tx<{ objectKey: string; deletedAt: Date | null }[]>`
     select object_key, deleted_at from media where media_id = ${job.mediaId} for update`;
+  await tx`delete from events where job_id in (select job_id from jobs where parent_job_id = ${jobId})`;
   const [deleted] = await tx`delete from jobs where job_id = ${jobId} returning job_id`;
   if (!deleted) throw new AimaError('not_found', `There is no job ${jobId}.`);
   await tx`delete from events where job_id = ${jobId}`;

@@ -8,6 +8,8 @@ import { AimaError } from '../errors.ts';
 import { dollars } from '../planner/wording.ts';
 import { findStored } from './medium.ts';
 import { lockOwnJob, type OwnJob } from './own.ts';
+import { retryPieces } from './retry-pieces.ts';
+import type { JobState } from './states.ts';
 
 /** How often a worker may try it after that. */
 const freshAttempts = 3;
@@ -30,16 +32,18 @@ export async function retryJob(
     const locked = await lockOwnJob(tx, userId, jobId);
     checkRetry(locked, stored !== null);
     await checkLimit(tx, jobId, options.maxCostMicrodollars);
-    if (options.fromScratch) await tx`delete from parts where job_id = ${jobId}`;
-    const [queued] = await tx<{ progress: number }[]>`
-      update jobs set state = 'queued', queued_at = null, not_before_at = null, max_attempts = attempt + ${freshAttempts},
+    const { fromScratch = false, maxCostMicrodollars } = options;
+    if (fromScratch) await tx`delete from parts where job_id = ${jobId}`;
+    const isSplit = await retryPieces(tx, jobId, { fromScratch, maxCostMicrodollars, freshAttempts });
+    const [again] = await tx<Pick<OwnJob, 'state' | 'progress'>[]>`
+      update jobs set state = ${isSplit ? 'split' : 'queued'}, queued_at = null, not_before_at = null, max_attempts = attempt + ${freshAttempts},
         error_code = null, error_detail = null, run = null,
-        progress = case when ${options.fromScratch ?? false} then 0 else progress end,
-        max_cost_microdollars = coalesce(${options.maxCostMicrodollars ?? null}, max_cost_microdollars)
-      where job_id = ${jobId} returning progress`;
-    return { ...locked, progress: queued!.progress };
+        progress = case when ${fromScratch} then 0 else progress end,
+        max_cost_microdollars = coalesce(${maxCostMicrodollars ?? null}, max_cost_microdollars)
+      where job_id = ${jobId} returning state, progress`;
+    return { ...locked, ...again! };
   });
-  tellQueued(core, userId, job);
+  tellBack(core, userId, job);
 }
 
 /** What a job with a limit has cost stays on its account. */
@@ -76,18 +80,31 @@ export async function confirmJob(core: Core, userId: string, jobId: string): Pro
   const job = await core.sql.begin(async (tx) => {
     const locked = await lockOwnJob(tx, userId, jobId);
     if (['queued', 'assigned', 'running'].includes(locked.state)) return null;
+    if (locked.state === 'split') return (await confirmPieces(tx, jobId)) ? locked : null;
     if (locked.state !== 'awaiting_confirmation')
       throw new AimaError('wrong_state', `The job is ${locked.state}: there is nothing to confirm.`);
     // What was agreed to is the most that the quote said: beyond that he is asked again.
     await tx`
       update jobs set state = 'queued', confirmed_microdollars = (quote ->> 'maxMicrodollars')::bigint
       where job_id = ${jobId}`;
-    return locked;
+    return { ...locked, state: 'queued' as const };
   });
-  if (job) tellQueued(core, userId, job);
+  if (job) tellBack(core, userId, job);
 }
 
-function tellQueued({ publisher }: Core, userId: string, { jobId, progress }: OwnJob): void {
+/** Pieces that have become dearer than the whole was to be. */
+async function confirmPieces(tx: Tx, jobId: string): Promise<boolean> {
+  const confirmed = await tx`
+    update jobs set state = 'queued', confirmed_microdollars = (quote ->> 'maxMicrodollars')::bigint
+    where parent_job_id = ${jobId} and state = 'awaiting_confirmation' returning job_id`;
+  return confirmed.length > 0;
+}
+
+function tellBack(
+  { publisher }: Core,
+  userId: string,
+  { jobId, state, progress }: { jobId: string; state: JobState; progress: number },
+): void {
   publisher.jobsQueued([jobId]);
-  publisher.userJob(userId, { jobId, state: 'queued', progress });
+  publisher.userJob(userId, { jobId, state, progress });
 }

@@ -3,14 +3,20 @@
  * transaction or a person's; here its document is kept, its cost by now is noted, its webhook is
  * queued and the world is told. `settled_at` is written in the same transaction, so that it
  * happens once however often it is asked for; a crash before the commit leaves it to the sweep.
+ *
+ * A piece of a long medium is settled silently: its cost is noted, and the owner hears how far the
+ * whole job is. When the last of them has ended, the job is joined here and settled as any other.
  */
 import type { Core } from '../core.ts';
 import { buildDocument } from '../results/document.ts';
 import { queueWebhook } from '../webhooks/queue.ts';
+import { joinReady } from './join-pieces.ts';
 
 interface Unsettled {
   jobId: string;
   userId: string;
+  /** Of a piece. */
+  parentJobId: string | null;
   state: string;
   progress: number;
   callbackUrl: string | null;
@@ -21,6 +27,12 @@ export async function settleJobs(
   core: Core,
   options: { jobId?: string; most?: number } = {},
 ): Promise<string[]> {
+  const settled = await settleFinal(core, options);
+  for (const jobId of await joinReady(core)) settled.push(...(await settleFinal(core, { jobId })));
+  return settled;
+}
+
+async function settleFinal(core: Core, options: { jobId?: string; most?: number }): Promise<string[]> {
   const settled: string[] = [];
   const seen: string[] = [];
   for (const most = options.most ?? 100; seen.length < most; ) {
@@ -36,6 +48,10 @@ export async function settleJobs(
     }
     if (!job) break;
     settled.push(job.jobId);
+    if (job.parentJobId) {
+      await tellProgress(core, job.parentJobId);
+      continue;
+    }
     core.publisher.jobSettled(job.jobId, job.state);
     core.publisher.userJob(job.userId, job);
   }
@@ -46,7 +62,7 @@ export async function settleJobs(
 async function settleNext(core: Core, only: string | undefined, seen: string[]): Promise<Unsettled | null> {
   return core.sql.begin(async (tx) => {
     const [job] = await tx<Unsettled[]>`
-      select job_id, user_id, state, progress, callback_url from jobs
+      select job_id, user_id, parent_job_id, state, progress, callback_url from jobs
       where settled_at is null and state in ('succeeded', 'failed', 'canceled', 'expired')
         and (${only ?? null}::text is null or job_id = ${only ?? null}) and job_id <> all (${seen})
       order by finished_at limit 1 for update skip locked`;
@@ -61,6 +77,7 @@ async function settleNext(core: Core, only: string | undefined, seen: string[]):
     await tx`
       update jobs set settled_at = clock_timestamp(), cost_microdollars = job_cost(job_id) where job_id = ${job.jobId}`;
     await tx`delete from job_access where job_id = ${job.jobId}`;
+    if (job.parentJobId) return job;
     const document = await buildDocument(tx, job.jobId);
     await tx`
       insert into documents (job_id, document) values (${job.jobId}, ${tx.json(document)})
@@ -68,4 +85,10 @@ async function settleNext(core: Core, only: string | undefined, seen: string[]):
     if (job.callbackUrl) await queueWebhook(tx, job.jobId, job.callbackUrl);
     return job;
   });
+}
+
+async function tellProgress({ sql, publisher }: Core, jobId: string): Promise<void> {
+  const [split] = await sql<{ userId: string; state: string; progress: number }[]>`
+    select user_id, state, pieces_progress(job_id) as progress from jobs where job_id = ${jobId} and state = 'split'`;
+  if (split) publisher.userJob(split.userId, { jobId, state: split.state, progress: split.progress });
 }

@@ -57,7 +57,8 @@ interface AttemptRow {
 /** @throws AimaError `not_found` where there is none of this user's. */
 export async function viewJob(core: Pick<Core, 'sql'>, userId: string, jobId: string): Promise<JobView> {
   const [job] = await core.sql<Row[]>`
-    select j.*, job_cost(job_id) as cost_microdollars, m.name, m.kind, m.duration_ms, m.content_type, m.size_bytes,
+    select j.*, case when state = 'split' then pieces_progress(job_id) else progress end as progress,
+      job_cost(job_id) as cost_microdollars, m.name, m.kind, m.duration_ms, m.content_type, m.size_bytes,
       m.width, m.height, m.uploaded_at, m.deleted_at as medium_deleted_at
     from jobs j join media m using (media_id) where j.job_id = ${jobId} and j.user_id = ${userId}`;
   if (!job) throw new AimaError('not_found', `There is no job ${jobId}.`);

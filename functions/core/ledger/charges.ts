@@ -31,9 +31,11 @@ export async function recordCharges(tx: Tx, instanceId: string): Promise<void> {
   if (!instance) return refuseUnlessCharged(tx, instanceId);
 
   // Locked before anything is summed up: another instance of the same job may be charged at the same time.
+  // What a piece costs, the job that it was cut from costs too.
   const jobs = await tx<{ jobId: string; userId: string }[]>`
     select job_id, user_id from jobs
-    where job_id = ${instance.rentedFor} or job_id in (select job_id from attempts where instance_id = ${instanceId})
+    where job_id in (select unnest(array[job_id, parent_job_id]) from jobs
+      where job_id = ${instance.rentedFor} or job_id in (select job_id from attempts where instance_id = ${instanceId}))
     order by job_id for update`;
   const attempts = await readAttempts(tx, instanceId);
   const { billedFromMs } = instance;

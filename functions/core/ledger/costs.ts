@@ -51,6 +51,7 @@ export async function readCosts(sql: Sql, userId: string, since: Date): Promise<
       from (
         select cost_microdollars::float8 as actual, (quote ->> 'expectedMicrodollars')::float8 as expected
         from jobs where user_id = ${userId} and state = 'succeeded' and finished_at >= ${since} and quote is not null
+          and parent_job_id is null
       ) quoted`,
   ]);
   return {

@@ -22,7 +22,8 @@ export interface Waste {
 export async function readJobWaste(sql: Sql | Tx, jobId: string): Promise<Waste | null> {
   const rows = await sql<PhaseSum[]>`
     select phase, sum(duration_ms)::bigint as duration_ms, sum(microdollars)::bigint as microdollars
-    from charges where job_id = ${jobId} group by phase`;
+    from charges
+    where job_id = ${jobId} or job_id in (select job_id from jobs where parent_job_id = ${jobId}) group by phase`;
   return rows.length === 0 ? null : wasteOf(rows);
 }
 

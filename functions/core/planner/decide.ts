@@ -7,7 +7,9 @@
  * rented for one need; the index instances_one_for_a_need would refuse the second (rent.ts).
  */
 import type { Core } from '../core.ts';
+import type { Tx } from '../database.ts';
 import { type Lease, launch } from '../instances/launch.ts';
+import { splitLongJobs } from '../jobs/split.ts';
 import type { Offer } from '../providers/provider.ts';
 import type { Work } from './estimate.ts';
 import { type Consideration, considering } from './explain.ts';
@@ -71,9 +73,9 @@ async function look(core: Core, offers: Offer[]) {
   return core.sql.begin(async (tx) => {
     await tx`select from locks where name = 'planner' for update`;
     await freeNeeds(tx);
-    const situation = await readSituation(core, tx, offers, { isLocking: true });
-    const open = openOffers(situation);
-    await keepQuotes(tx, quoteJobs(situation, open));
+    let { situation, open } = await readQuoted(core, tx, offers);
+    if (await splitLongJobs(tx, situation, core.config.AIMA_SPLIT_ABOVE_MINUTES * 60_000))
+      ({ situation, open } = await readQuoted(core, tx, offers));
     const actions = plan(situation);
     // First: a machine that is drained makes room for another of the same need.
     const drained = await drain(tx, ofType(actions, 'drain'));
@@ -86,6 +88,13 @@ async function look(core: Core, offers: Offer[]) {
     await tellWaiting(tx, ofType(actions, 'wait'), situation.nowMs);
     return { actions, drained, leases, asked };
   });
+}
+
+async function readQuoted(core: Core, tx: Tx, offers: Offer[]) {
+  const situation = await readSituation(core, tx, offers, { isLocking: true });
+  const open = openOffers(situation);
+  await keepQuotes(tx, quoteJobs(situation, open));
+  return { situation, open };
 }
 
 /** Gives a quote to every job that has none. @returns the new ones by job. */

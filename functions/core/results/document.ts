@@ -1,6 +1,7 @@
 /** Builds the document of a job from its rows: of a finished one to keep it, of any other as it stands. */
 import type { Sql, Tx } from '../database.ts';
 import { joinFaces, joinObjects, joinPeople, joinScenes, joinTexts, segmentsOf } from './join.ts';
+import { readJoined } from './joined.ts';
 import { ResultRow } from './rows.ts';
 import { RunReport } from './run.ts';
 import type { ResultDocument } from './schema.ts';
@@ -26,10 +27,12 @@ export async function buildDocument(sql: Sql | Tx, jobId: string): Promise<Resul
     select state, analyses, error_code, error_detail, run, name, content_type, size_bytes, kind, duration_ms, width, height
     from jobs join media using (media_id) where job_id = ${jobId}`;
   if (!job) throw new Error(`There is no job ${jobId}.`);
-  const parts = await sql<{ analyzer: string; rows: unknown }[]>`
-    select analyzer, rows from result_parts(${jobId})`;
+  // While it is cut, its pieces have what there is.
+  const joined = job.state === 'split' ? await readJoined(sql, jobId) : null;
+  const parts: { analyzer: string; rows: unknown }[] =
+    joined?.parts ?? (await sql`select analyzer, rows from result_parts(${jobId})`);
   const { rows, unreadable } = readRows(parts);
-  const run = RunReport.safeParse(job.run).data ?? null;
+  const run = joined?.run ?? RunReport.safeParse(job.run).data ?? null;
   const lost = [
     ...(unreadable > 0 ? [`${unreadable} of the saved findings are not readable and are left out.`] : []),
     ...(job.run !== null && run === null ? ['What the worker reported of its run is not readable.'] : []),

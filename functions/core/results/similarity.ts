@@ -1,7 +1,8 @@
 /** How alike two readings and two places of text are, both 0..1. */
-import type { TextRow } from './rows.ts';
+import type { Point } from './rows.ts';
 
-type Quad = TextRow['quad'];
+/** Corners of a text. */
+type Quad = readonly Readonly<Point>[];
 
 /** One minus the edit distance (Levenshtein) over the longer text's length; spaces and case do not count. */
 export function textSimilarity(a: string, b: string): number {

@@ -59,6 +59,12 @@ function isLanguageTag(tag: string): boolean {
   }
 }
 
+/** Postgres knows no year 0, and JavaScript some that Postgres does not. */
+function isThisCentury(time: string): boolean {
+  const ms = Date.parse(time);
+  return ms >= Date.UTC(2000) && ms < Date.UTC(2100);
+}
+
 const File = z.strictObject(fileShape).superRefine((file, context) => {
   const fault = faultOf(file);
   if (fault) context.addIssue({ code: 'custom', message: fault });
@@ -85,9 +91,13 @@ export const SubmitRequest = z
     context: contextText.optional().meta({ description: 'What the medium is about, names that occur in it' }),
     priority: z.int().min(-10).max(10).default(0),
     maxCostMicrodollars: z.int().positive().optional(),
-    deadlineAt: z.iso.datetime({ offset: true }).optional().meta({
-      description: 'When the results are wanted: more is paid to have them by then, within all limits',
-    }),
+    deadlineAt: z.iso
+      .datetime({ offset: true })
+      .refine(isThisCentury, 'must be in this century')
+      .optional()
+      .meta({
+        description: 'When the results are wanted: more is paid to have them by then, within all limits',
+      }),
     callbackUrl: z
       .string()
       .min(1)
