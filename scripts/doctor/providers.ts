@@ -18,7 +18,6 @@ const switches: Record<Provider['deadMansSwitch'], string> = {
   auto_delete: 'the provider deletes the machine when its time or its money is up',
   exit_ends_billing: 'billing ends when the worker does',
   free: 'nothing is billed, and the worker ends by itself',
-  nobody: 'none',
 };
 
 const advice: Record<ProviderError['reason'], string> = {
@@ -42,9 +41,7 @@ export async function examineProvider(config: Config, opened: OpenedProvider): P
       ? []
       : [ok(name, 'has what it needs, and is not among AIMA_PROVIDERS: nothing is rented there')]),
     ...findings.flat(),
-    provider.deadMansSwitch === 'nobody'
-      ? fault(name, 'Nobody would end a machine whose server is gone', 'It is not rented from.')
-      : ok(name, `dead man's switch: ${switches[provider.deadMansSwitch]}`),
+    ok(name, `dead man's switch: ${switches[provider.deadMansSwitch]}`),
   ];
 }
 
@@ -63,7 +60,8 @@ function faultOf(name: string, error: unknown): Finding {
 
 async function machines(config: Config, provider: Provider): Promise<Finding[]> {
   const listed = await provider.list();
-  if (listed === null) return [ok(provider.name, 'does not list machines: each is only read by its id')];
+  if (listed === null)
+    return [ok(provider.name, 'answers; something runs or waits there, and it does not list what')];
   const owner = config.secret('owner-id');
   const ours = listed.filter(({ label }) => instanceOfLabel(owner, label) !== null);
   const others = listed.length - ours.length;

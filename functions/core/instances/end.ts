@@ -100,8 +100,12 @@ export async function endInstances(core: Core, only?: string): Promise<string[]>
   return due.filter((_, index) => gone[index]).map(({ instanceId }) => instanceId);
 }
 
-/** Here, at the first step of every ending, since a worker can begin one as well (worker.unfit). */
+/**
+ * Here, at the first step of every ending, since a worker can begin one as well (worker.unfit). Nothing
+ * is learned of this very machine: there is no other, and it costs nothing to try again.
+ */
 async function learn(core: Core, { provider, offerId, host, reason }: Ending): Promise<void> {
+  if (core.providers.get(provider)?.isRemote === false) return;
   for (const lesson of lessonsOfEnd(reason ?? '')) {
     const key = lesson.kind === 'offer' ? offerId : host;
     if (key) await avoid(core.sql, { ...lesson, provider, key, reason: reason! });

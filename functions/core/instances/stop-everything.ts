@@ -103,18 +103,19 @@ class ProviderStop {
 
   /** @returns what stands against being done, or null. @throws what the provider's calls throw. */
   async #look(): Promise<string | null> {
-    const { createTimeoutMs, listLagMs } = this.#provider;
+    const { createTimeoutMs, listLagMs, isListed } = this.#provider;
+    if (!isListed) return this.#endUnlisted();
     // From when on a list shows whatever was asked for before the start.
     const isLate = performance.now() - this.#startedAtMs >= createTimeoutMs + listLagMs;
     const listed = await this.#provider.list();
     if (listed === null) return this.#endUnlisted();
     const ours = listed.filter(({ label }) => instanceOfLabel(this.#ownerId, label) !== null);
     for (const machine of ours) this.#note(machine);
-    const isListed = new Set(ours.map(({ providerInstanceId }) => providerInstanceId));
+    const shown = new Set(ours.map(({ providerInstanceId }) => providerInstanceId));
     await Promise.all(
       [...this.#machines.values()]
-        .filter((machine) => !machine.gone || isListed.has(machine.providerInstanceId))
-        .map((machine) => this.#end(machine, isListed.has(machine.providerInstanceId))),
+        .filter((machine) => !machine.gone || shown.has(machine.providerInstanceId))
+        .map((machine) => this.#end(machine, shown.has(machine.providerInstanceId))),
     );
     const left = [...this.#machines.values()].filter(({ gone }) => !gone).length;
     if (left > 0) return `${left} of ours not gone yet`;
@@ -129,14 +130,14 @@ class ProviderStop {
     this.#say(`ending ${label} (${providerInstanceId})`);
   }
 
-  async #end(machine: StoppedMachine, isListed: boolean): Promise<void> {
+  async #end(machine: StoppedMachine, isShown: boolean): Promise<void> {
     const { providerInstanceId, label } = machine;
     try {
       machine.gone = false;
       machine.why = 'It is still there.';
       await this.#provider.terminate(providerInstanceId);
       // Asked again at every look while the list shows it, whatever a read says.
-      if (isListed) return;
+      if (isShown) return;
       for (let reads = 0; reads < readsToBeGone; reads++)
         if (await this.#provider.read(providerInstanceId)) return;
       machine.gone = true;

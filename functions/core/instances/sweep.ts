@@ -35,10 +35,13 @@ export async function sweepInstances(core: Core): Promise<void> {
     }),
   );
   // Read anew: what the lists have just shown is not in doubt any more.
-  for (const { instanceId, provider, ...facts } of await liveLeases(core)) {
+  for (const { instanceId, provider, bootMs, ...facts } of await liveLeases(core)) {
     const status = shown.get(instanceId) ?? null;
     const known = core.providers.get(provider);
-    const verdict = judge({ ...facts, status, isListed: listed.has(provider) }, patience(core, known));
+    const verdict = judge(
+      { ...facts, status, isListed: listed.has(provider) },
+      patience(core, known, bootMs),
+    );
     if (verdict?.act === 'end') await startEnding(core, instanceId, verdict.reason, verdict.detail);
     else if (verdict?.act === 'doubt')
       await core.sql`
@@ -84,11 +87,13 @@ async function noteBlind(core: Core, provider: Provider, error: unknown): Promis
 interface Live extends Omit<LeaseFacts, 'status' | 'isListed'> {
   instanceId: string;
   provider: string;
+  /** What its offer said of the time until hello. */
+  bootMs: number;
 }
 
 function liveLeases(core: Core): Promise<Live[]> {
   return core.sql<Live[]>`
-    select instance_id, provider, state, starts,
+    select instance_id, provider, state, starts, coalesce((offer ->> 'bootMs')::float8, 0) as boot_ms,
       extract(epoch from now() - requested_at)::float8 * 1000 as age_ms,
       extract(epoch from now() - started_at)::float8 * 1000 as since_started_ms,
       extract(epoch from now() - heartbeat_at)::float8 * 1000 as silent_ms,
@@ -99,11 +104,14 @@ function liveLeases(core: Core): Promise<Live[]> {
     from instances i where state in ('requested', 'in_doubt', 'booting', 'ready')`;
 }
 
-function patience({ config }: Core, provider: Provider | undefined): Patience {
+/** Some offers take their time, unbilled (Salad: 20 minutes and more): three times what they say is waited for. */
+const bootTimesWaited = 3;
+
+function patience({ config }: Core, provider: Provider | undefined, bootMs: number): Patience {
   return {
     createTimeoutMs: provider?.createTimeoutMs ?? 0,
     listLagMs: provider?.listLagMs ?? 0,
-    pullTimeoutMs: config.AIMA_PULL_TIMEOUT_SECONDS * 1000,
+    pullTimeoutMs: Math.max(config.AIMA_PULL_TIMEOUT_SECONDS * 1000, bootTimesWaited * bootMs),
     loadTimeoutMs: config.AIMA_LOAD_TIMEOUT_SECONDS * 1000,
     lostContactMs: config.AIMA_LOST_CONTACT_SECONDS * 1000,
     firstProgressMs: config.AIMA_FIRST_PROGRESS_TIMEOUT_SECONDS * 1000,
