@@ -2,15 +2,26 @@
  * How long money runs for nothing: from the end of an upload until a worker was asked for, and from
  * the committed result until the provider was asked to end it. Jobs come one after the other, each
  * with an instance of its own, and ask for `metadata`, which does nothing that costs.
+ *
+ *   npm run bench -- latency 200               workers as processes of this machine
+ *   npm run bench -- latency 60 runpod-pods    machines of a simulated provider, which run the same program
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../functions/core/database.ts';
+import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
+import { image, simulatedProviders } from '../../tests/faults/providers.ts';
+import { realClock } from '../../tests/providers/simulator/clock.ts';
+import { processContainer } from '../../tests/providers/simulator/process-container.ts';
 import { startStack } from '../../tests/stack/start-stack.ts';
 import { figure, percentile } from './figures.ts';
 import { wav } from './wav.ts';
 
-export async function run([jobs = '200']: string[]): Promise<void> {
-  const stack = await startStack({ models: false });
+export async function run([jobs = '200', provider]: string[]): Promise<void> {
+  const simulated = provider === undefined ? null : await simulate(provider);
+  const stack = await startStack({
+    models: false,
+    ...(simulated ? { env: simulated.environment, secrets: simulated.secrets } : {}),
+  });
   const sql = connect(stack.databaseUrl, { max: 1 });
   const uploadedAtMs = new Map<string, number>();
   try {
@@ -42,6 +53,7 @@ export async function run([jobs = '200']: string[]): Promise<void> {
   } finally {
     await sql.end();
     await stack.remove();
+    await simulated?.simulator.close();
   }
 
   /** Its instance is gone too: the next job needs a new one. */
@@ -54,4 +66,27 @@ export async function run([jobs = '200']: string[]): Promise<void> {
       await sleep(20);
     }
   }
+}
+
+/** A provider that accepts and pulls at once: what is measured is our own time, and one call to it. */
+async function simulate(name: string) {
+  const known = simulatedProviders.find((one) => one.name === name);
+  if (!known)
+    throw new Error(`there is no simulated ${name}: ${simulatedProviders.map((one) => one.name).join(', ')}`);
+  const running = await known.start({
+    clock: realClock,
+    startContainer: processContainer({ modelsDir: modelsDir(process.env) }),
+    acceptMs: 0,
+    pullMs: 0,
+  });
+  const environment = {
+    AIMA_PROVIDERS: name,
+    AIMA_PUBLIC_HOST: '127.0.0.1',
+    AIMA_WORKER_IMAGE: image,
+    // Any free ones, as the other ports of the stack.
+    AIMA_PUBLIC_MQTT_PORT: '0',
+    AIMA_PUBLIC_S3_PORT: '0',
+    ...running.environment,
+  };
+  return { ...running, environment };
 }

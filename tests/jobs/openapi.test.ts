@@ -44,6 +44,7 @@ describe('the OpenAPI document', () => {
         'GET orchestrate',
         'POST orchestrate',
         'POST terminate',
+        'POST terminate/serverless/{instanceId}/{token}',
       ].toSorted(),
     );
   });

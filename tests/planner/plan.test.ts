@@ -283,6 +283,16 @@ describe('a person is asked', () => {
     expect(asked(Math.floor(microdollars / 1.21))).toEqual(['ask about j']);
   });
 
+  it('about all that it costs, earlier attempts too', () => {
+    const again = { ...long, confirmedMicrodollars: 100_000, spentMicrodollars: 90_000 };
+    const [action] = plan(look({ jobs: [again], offers: [offer()], policy: cautious }));
+    const { microdollars } = action as { microdollars: number };
+    expect(microdollars).toBeGreaterThan(120_000);
+    // Whoever agrees to what he was asked is not asked about the same again.
+    const agreed = { ...again, confirmedMicrodollars: microdollars };
+    expect(planned({ jobs: [agreed], offers: [offer()], policy: cautious })).toEqual(['rent cheap/a for j']);
+  });
+
   it('not about a job that has a limit of its own below that', () => {
     const limited = { ...long, maxCostMicrodollars: 40_000 };
     expect(planned({ jobs: [limited], offers: [offer()], policy: cautious })[0]).toMatch(/its own limit/);

@@ -33,7 +33,7 @@ export interface Stage {
 
 export const apiToken = 'token-of-the-tests';
 
-export async function startStage(providers = 'runpod-pods'): Promise<Stage> {
+export async function startStage(): Promise<Stage> {
   const dir = await mkdtemp(join(tmpdir(), 'aima-planner-'));
   const brokerDir = await temporaryDir();
   const [database, broker, simulator] = await Promise.all([
@@ -62,7 +62,7 @@ export async function startStage(providers = 'runpod-pods'): Promise<Stage> {
     AIMA_DATA_DIR: dir,
     AIMA_DATABASE_URL: database.url('aima_functions', ''),
     AIMA_MQTT_URL: broker.url,
-    AIMA_PROVIDERS: providers,
+    AIMA_PROVIDERS: 'runpod-pods',
     AIMA_RUNPOD_URL: simulator.url,
     AIMA_WORKER_IMAGE: 'aima/gpu-worker:test',
     AIMA_PUBLIC_HOST: '127.0.0.1',

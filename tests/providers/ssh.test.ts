@@ -240,6 +240,7 @@ describe('known_hosts', () => {
       `# gpu.example ssh-ed25519 ${key}`,
       `* ssh-ed25519 ${key}`,
       `@cert-authority gpu.example ssh-ed25519 ${key}`,
+      `gpu.example sk-ssh-ed25519@openssh.com ${key}`,
       'gpu.example',
     ])
       expect(known(line, 'me@gpu.example'), line).toBe(0);

@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readLock } from '../../infra/embedded/supervisor/lock.ts';
@@ -15,6 +15,8 @@ export type ServiceName = 'postgres' | 'broker' | 'objects' | 'functions' | 'con
 export interface StackOptions {
   /** Added to this process's environment; ports are free ones unless named here. */
   env?: NodeJS.ProcessEnv;
+  /** Secrets that a person puts there, such as a provider's key. */
+  secrets?: Record<string, string>;
   /** Fetch the models that are missing from the models folder, which all stacks share. */
   models?: boolean;
 }
@@ -57,6 +59,7 @@ const PORTS = [
 /** Starts a system and resolves when it is ready. @throws with all it printed when it does not come up. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const dataDir = await realpath(await mkdtemp(join(tmpdir(), 'aima-stack-')));
+  await writeSecrets(join(dataDir, 'secrets'), options.secrets ?? {});
   const anyPort = Object.fromEntries(PORTS.map((name) => [name, '0']));
   const firstEnv = { ...process.env, ...anyPort, ...options.env, AIMA_DATA_DIR: dataDir };
   let run = await launch(options, firstEnv).catch(async (error) => {
@@ -111,6 +114,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function writeSecrets(dir: string, secrets: Record<string, string>): Promise<void> {
+  await mkdir(dir, { mode: 0o700 });
+  for (const [name, value] of Object.entries(secrets))
+    await writeFile(join(dir, name), value, { mode: 0o600 });
 }
 
 interface Run {

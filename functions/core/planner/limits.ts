@@ -23,7 +23,7 @@ export interface Running {
 }
 
 /** After so many machines that were taken away, a job only goes to ones that stay. */
-export const mostPreemptions = 2;
+const mostPreemptions = 2;
 
 export interface Limits {
   job: QueuedJob;

@@ -43,7 +43,7 @@ export type Action =
   | Rent
   | ({ type: 'assign'; instanceId: string; because: string } & Start)
   | { type: 'drain'; instanceId: string; because: string }
-  /** A person must agree to its cost first. */
+  /** A person must agree to its cost first: all it has cost and is expected to where it would go now. */
   | { type: 'ask'; jobId: string; microdollars: number; because: string }
   | { type: 'wait'; jobId: string; why: WaitReason; startInMs: number | null; because: string };
 
@@ -51,7 +51,7 @@ export type Action =
 export type Observe = (job: QueuedJob, options: Option[], limits: Limits) => void;
 
 /** Work that a machine is given ahead: enough that it never idles between two looks at the queue, which come every half minute. */
-export const committedMs = 600_000;
+const committedMs = 600_000;
 
 export function plan(situation: Situation, observe?: Observe): Action[] {
   const { nowMs, policy } = situation;
@@ -83,9 +83,9 @@ export function plan(situation: Situation, observe?: Observe): Action[] {
       nowMs,
       policy,
     );
-    const microdollars = choice?.option.microdollars ?? 0;
-    if (needsConfirmation(job, microdollars, policy)) {
-      actions.push({ type: 'ask', jobId, microdollars, because: whyAsk(job, microdollars) });
+    const total = choice ? job.spentMicrodollars + choice.option.microdollars : 0;
+    if (needsConfirmation(job, total, policy)) {
+      actions.push({ type: 'ask', jobId, microdollars: total, because: whyAsk(job, total) });
       continue;
     }
     if (!choice) {
@@ -94,7 +94,7 @@ export function plan(situation: Situation, observe?: Observe): Action[] {
       continue;
     }
     const { option } = choice;
-    const { place, startInMs } = option;
+    const { place, startInMs, microdollars } = option;
     const because = whyThere(option, options.length, choice.isLate);
     purse.take(job.userId, microdollars);
     if (place.kind === 'offer') {

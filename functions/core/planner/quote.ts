@@ -68,14 +68,13 @@ export function quoteOf(
 /**
  * Whether a person must agree before the job goes on.
  *
- * @param microdollars what it is expected to cost where it would go now; 0 where it can go nowhere.
+ * @param expected what it will have cost in all if it goes where it would go now; 0 where it can go nowhere.
  */
 export function needsConfirmation(
-  job: Pick<QueuedJob, 'quote' | 'confirmedMicrodollars' | 'maxCostMicrodollars' | 'spentMicrodollars'>,
-  microdollars: number,
+  job: Pick<QueuedJob, 'quote' | 'confirmedMicrodollars' | 'maxCostMicrodollars'>,
+  expected: number,
   { confirmAboveMicrodollars }: Pick<Policy, 'confirmAboveMicrodollars'>,
 ): boolean {
-  const expected = microdollars === 0 ? 0 : job.spentMicrodollars + microdollars;
   if (job.confirmedMicrodollars !== null) return expected > job.confirmedMicrodollars * mayRise;
   const likely = Math.max(job.quote?.maxMicrodollars ?? 0, expected);
   // A limit of its own is a word already: it is stopped there.

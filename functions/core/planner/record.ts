@@ -71,7 +71,7 @@ export async function drain(tx: Tx, actions: Of<'drain'>[]): Promise<string[]> {
   return drained.map(({ instanceId }) => instanceId);
 }
 
-/** Lets jobs wait for a person's word, with a quote as of now. @returns them. */
+/** Lets jobs wait for a person's word, with a quote as of now that has in it what they have cost already. @returns them. */
 export async function ask(
   tx: Tx,
   actions: Of<'ask'>[],
@@ -79,9 +79,11 @@ export async function ask(
   offers: Place[],
 ): Promise<{ jobId: string; userId: string; progress: number }[]> {
   if (actions.length === 0) return [];
-  const rows = actions.map(({ jobId, because }) => {
+  const rows = actions.map(({ jobId, because, microdollars }) => {
     const job = jobs.find((one) => one.jobId === jobId)!;
-    return { jobId, because, quote: quoteOf(job, offers, policy, nowMs) ?? job.quote };
+    const quote = quoteOf(job, offers, policy, nowMs) ?? job.quote;
+    const maxMicrodollars = Math.max(quote?.maxMicrodollars ?? 0, microdollars);
+    return { jobId, because, quote: quote && { ...quote, maxMicrodollars } };
   });
   return tx<{ jobId: string; userId: string; progress: number }[]>`
     with asked as (

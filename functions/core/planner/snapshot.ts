@@ -53,7 +53,7 @@ export async function readSituation(
     readQueue(tx, options.isLocking),
     readInstances(tx),
     isHeld(tx),
-    readBarred(core, tx),
+    readBarred(tx),
   ]);
   const needsMoney = jobs.length > 0 || offers.length > 0;
   const [spent, learned] = needsMoney
@@ -126,7 +126,7 @@ async function readInstances(tx: Tx): Promise<LiveInstance[]> {
   }));
 }
 
-async function readBarred(core: Core, tx: Tx): Promise<Barred> {
+async function readBarred(tx: Tx): Promise<Barred> {
   const [paused, avoided] = await Promise.all([
     tx<{ provider: string; pauseReason: string | null }[]>`
       select provider, pause_reason from providers where paused_until_at > now()`,
@@ -136,10 +136,6 @@ async function readBarred(core: Core, tx: Tx): Promise<Barred> {
   const providers = Object.fromEntries(
     paused.map((row) => [row.provider, `paused, ${row.pauseReason ?? 'for no reason given'}`]),
   );
-  for (const { name, deadMansSwitch } of core.providers.values()) {
-    if (deadMansSwitch === 'nobody')
-      providers[name] = 'nobody would end its machines if this server were gone';
-  }
   return {
     providers,
     offersAndHosts: Object.fromEntries(

@@ -99,8 +99,8 @@ export interface BilledCost {
 
 export interface Provider {
   readonly name: string;
-  /** Who ends a machine whose server is gone: see rule 4 of the design. `nobody` is not rented from. */
-  readonly deadMansSwitch: 'worker_credentials' | 'auto_delete' | 'exit_ends_billing' | 'free' | 'nobody';
+  /** Who ends a machine whose server is gone. A provider where nobody does gets no adapter. */
+  readonly deadMansSwitch: 'worker_credentials' | 'auto_delete' | 'exit_ends_billing' | 'free';
   /** It can always list its machines; where it cannot, `list` may answer null and they are only read by id. */
   readonly isListed: boolean;
   /** The worker runs elsewhere: it needs the public address of this server (core/public-address.ts). */

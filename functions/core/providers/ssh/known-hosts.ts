@@ -16,6 +16,9 @@ export interface HostKeys {
   types: string[];
 }
 
+/** Those that our client can check; OpenSSH knows more, which nobody's host has alone. */
+const types = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa'];
+
 /** What `knownHosts` says of one host. */
 export function keysOf(host: SshHost, knownHosts: string): HostKeys {
   const name = knownHostsName(host);
@@ -33,7 +36,7 @@ export function keysOf(host: SshHost, knownHosts: string): HostKeys {
     )
       continue;
     if (marker === '@revoked') keys.revoked.push(Buffer.from(key, 'base64'));
-    if (marker !== null) continue;
+    if (marker !== null || !types.includes(type)) continue;
     keys.known.push(Buffer.from(key, 'base64'));
     keys.types.push(type);
   }

@@ -37,7 +37,7 @@ export function cutSpeech(
     const [l, r] = nearest;
     return { leftKept: l + 1, rightDropped: r + 1, atMs: left[l]!.endMs };
   }
-  const atMs = widestPause([...left, ...right].filter(isNear), cutMs, overlapMs) ?? cutMs;
+  const atMs = quietMoment([...left, ...right].filter(isNear), cutMs);
   const before = (words: readonly Word[]) => words.filter((word) => middle(word) < atMs).length;
   return { leftKept: before(left), rightDropped: before(right), atMs };
 }
@@ -84,20 +84,16 @@ function likeness(a: Word, b: Word): number {
   return 1 - Math.max(Math.abs(a.startMs - b.startMs), Math.abs(a.endMs - b.endMs)) / sameWordMs;
 }
 
-/** The middle of the longest time around the cut in which neither piece has heard a word; null where there is none. */
-function widestPause(words: readonly Word[], cutMs: number, overlapMs: number): number | null {
-  const [fromMs, toMs] = [cutMs - overlapMs, cutMs + overlapMs];
-  let silentFromMs = fromMs;
-  let widest: { fromMs: number; toMs: number } | null = null;
-  for (const { startMs, endMs } of [
-    ...words.toSorted((a, b) => a.startMs - b.startMs),
-    { startMs: toMs, endMs: toMs },
-  ]) {
-    if (startMs - silentFromMs > (widest ? widest.toMs - widest.fromMs : 0))
-      widest = { fromMs: silentFromMs, toMs: startMs };
-    silentFromMs = Math.max(silentFromMs, endMs);
-  }
-  return widest && (widest.fromMs + widest.toMs) / 2;
+/**
+ * The moment nearest to the cut at which nobody is in the middle of a word. Not the middle of the widest
+ * pause: that may be seconds away, and words that only one of the two has heard would be lost up to there.
+ */
+function quietMoment(words: readonly Word[], cutMs: number): number {
+  const moments = [cutMs, ...words.flatMap(({ startMs, endMs }) => [startMs, endMs])];
+  const isQuiet = (ms: number) => !words.some(({ startMs, endMs }) => startMs < ms && ms < endMs);
+  const away = (ms: number) => Math.abs(ms - cutMs);
+  // Where they talk all the time, in the middle of a word then.
+  return moments.filter(isQuiet).toSorted((a, b) => away(a) - away(b))[0] ?? cutMs;
 }
 
 function middle({ startMs, endMs }: Word): number {
