@@ -8,7 +8,6 @@
  */
 import { parseArgs } from 'node:util';
 import { runCrashes } from '../tests/faults/crash.ts';
-import { simulatedProviders } from '../tests/faults/providers.ts';
 import {
   addCounts,
   type Counts,
@@ -17,6 +16,7 @@ import {
   runChaos,
   type TrialResult,
 } from '../tests/faults/run.ts';
+import { simulatedProviders } from '../tests/providers/simulated.ts';
 import { figure } from './bench/figures.ts';
 
 const { values, positionals } = parseArgs({

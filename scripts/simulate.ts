@@ -8,7 +8,7 @@ import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { modelsDir } from '../gpu-worker/models/model-folder.ts';
-import { image, type Running, simulatedProviders } from '../tests/faults/providers.ts';
+import { image, type Running, simulatedProviders } from '../tests/providers/simulated.ts';
 import { realClock } from '../tests/providers/simulator/clock.ts';
 import { processContainer } from '../tests/providers/simulator/process-container.ts';
 import { carryOut, help } from './simulate/commands.ts';

@@ -3,16 +3,17 @@
  * every half minute in case nobody rang: gives queued jobs to instances and rents new ones.
  */
 import { z } from 'zod';
+import { openAlerts } from '../core/alerts/alerts.ts';
 import { authenticate } from '../core/auth/caller.ts';
 import { core } from '../core/core.ts';
 import { defineFunction } from '../core/http/function.ts';
 import { route } from '../core/http/route.ts';
-import { listInstances } from '../core/instances/list.ts';
+import { InstanceView, listInstances } from '../core/instances/list.ts';
 import { decide, dryRun, quoteNow } from '../core/planner/decide.ts';
 import { hold } from '../core/planner/hold.ts';
 import { analysesOf } from '../core/submit/request.ts';
 import { sweepJobs } from '../core/sweep.ts';
-import { Plan, QuoteAnswer, QuoteRequest } from './shapes.ts';
+import { AlertView, Plan, QuoteAnswer, QuoteRequest, viewAlert } from './shapes.ts';
 
 export default defineFunction({
   name: 'orchestrate',
@@ -69,8 +70,15 @@ export default defineFunction({
     route('GET', '/', {
       caller: 'user',
       summary: 'The instances that live now and those that ended last',
-      responses: { 200: { description: 'Instances, newest first', schema: z.array(z.object({}).loose()) } },
+      responses: { 200: { description: 'Instances, newest first', schema: z.array(InstanceView) } },
       handle: () => listInstances(core()),
+    }),
+    route('GET', '/alerts', {
+      caller: 'user',
+      summary:
+        'What a person should see to: machines that do not go, keys that are not taken, budgets used up',
+      responses: { 200: { description: 'What is wrong now, the worst first', schema: z.array(AlertView) } },
+      handle: async () => (await openAlerts(core().sql)).map(viewAlert),
     }),
   ],
 });

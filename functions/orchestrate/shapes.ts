@@ -1,7 +1,8 @@
 /** What `orchestrate` answers and takes, as schemas. */
 import { z } from 'zod';
+import type { OpenAlert } from '../core/alerts/alerts.ts';
 import { analysisNames, presetNames } from '../core/jobs/analyses.ts';
-import { JobId, Quote } from '../core/jobs/shapes.ts';
+import { iso, JobId, Quote } from '../core/jobs/shapes.ts';
 
 const microdollars = z.int().meta({ description: 'Millionths of a US dollar' });
 const because = z.string().meta({ description: 'The reason, in one line' });
@@ -92,3 +93,19 @@ export const QuoteRequest = z
 export const QuoteAnswer = z.object({
   quote: Quote.nullable().meta({ description: 'null where no machine that may be rented is on offer now' }),
 });
+
+export const AlertView = z
+  .object({
+    alertId: z.int(),
+    key: z.string().meta({ description: 'What it is about' }),
+    severity: z.enum(['warning', 'critical']),
+    text: z.string(),
+    data: z.record(z.string(), z.unknown()),
+    raisedAt: z.iso.datetime(),
+    toldAt: z.iso.datetime().nullable().meta({ description: 'When everybody had been told' }),
+  })
+  .meta({ id: 'Alert' });
+
+export function viewAlert(alert: OpenAlert): z.infer<typeof AlertView> {
+  return { ...alert, raisedAt: iso(alert.raisedAt), toldAt: iso(alert.toldAt) };
+}

@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../functions/core/database.ts';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
-import { image, simulatedProviders } from '../../tests/faults/providers.ts';
+import { image, simulatedProviders } from '../../tests/providers/simulated.ts';
 import { realClock } from '../../tests/providers/simulator/clock.ts';
 import { processContainer } from '../../tests/providers/simulator/process-container.ts';
 import { startStack } from '../../tests/stack/start-stack.ts';

@@ -6,8 +6,8 @@
 import { readWaste } from '../../functions/core/ledger/waste.ts';
 import { priorWorkMs } from '../../functions/core/planner/estimate.ts';
 import { gpuByName } from '../../functions/core/providers/gpus.ts';
-import { simulatedProviders } from '../../tests/faults/providers.ts';
 import { openStage, type Stage, type SubmittedMedium } from '../../tests/faults/stage.ts';
+import { simulatedProviders } from '../../tests/providers/simulated.ts';
 import { figure } from './figures.ts';
 
 const analyses = ['transcribe', 'ocr', 'objects', 'scenes'];

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { SimulatedProvider } from './providers.ts';
+import type { SimulatedProvider } from '../providers/simulated.ts';
 import { runTrial, type TrialResult } from './run.ts';
 import { openStage, type Stage } from './stage.ts';
 

@@ -3,9 +3,9 @@
  * catalogue, at the others those of create and terminate, a sample of the places to die at, and chaos.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { simulatedProviders } from '../providers/simulated.ts';
 import type { Trial } from './catalogue.ts';
 import { runCrashes } from './crash.ts';
-import { simulatedProviders } from './providers.ts';
 import { addCounts, noCounts, runCatalogue, runChaos, type TrialResult } from './run.ts';
 
 let total = noCounts();

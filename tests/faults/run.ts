@@ -1,7 +1,8 @@
 /** Tries faults at one provider and counts what must never be. */
+
+import type { SimulatedProvider } from '../providers/simulated.ts';
 import type { Fault } from '../providers/simulator/faults.ts';
 import { type Trial, trials } from './catalogue.ts';
-import type { SimulatedProvider } from './providers.ts';
 import { partsOfAJob } from './scripted-worker.ts';
 import { openStage, orphansOn, type Stage } from './stage.ts';
 

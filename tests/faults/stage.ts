@@ -28,10 +28,10 @@ import { freePort } from '../../infra/embedded/ports.ts';
 import { type RunningPostgres, startPostgres } from '../../infra/embedded/postgres/start.ts';
 import { ensureSecrets, type Secrets } from '../../infra/embedded/secrets.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
+import type { SimulatedProvider } from '../providers/simulated.ts';
 import { type ManualClock, manualClock } from '../providers/simulator/clock.ts';
 import type { MarketMachine } from '../providers/simulator/market.ts';
 import type { Simulator } from '../providers/simulator/server.ts';
-import type { SimulatedProvider } from './providers.ts';
 import {
   type Pace,
   partMs,

@@ -42,6 +42,7 @@ describe('the OpenAPI document', () => {
         'GET jobs/schema',
         'GET jobs/openapi.json',
         'GET orchestrate',
+        'GET orchestrate/alerts',
         'POST orchestrate',
         'POST terminate',
         'POST terminate/serverless/{instanceId}/{token}',

@@ -1,10 +1,12 @@
 /** A cut job and its pieces in a real database, with the worker's own way to speak to it. */
+import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Tx } from '../../functions/core/database.ts';
 import { settleJobs } from '../../functions/core/jobs/settle.ts';
 import { splitLongJobs } from '../../functions/core/jobs/split.ts';
 import { recordCharges } from '../../functions/core/ledger/charges.ts';
 import { readSituation } from '../../functions/core/planner/snapshot.ts';
+import { baseLogins } from '../broker/brokers.ts';
 import { runReport, segment } from '../jobs/rows.ts';
 import { type Json, type System, startJob, startSystem } from '../jobs/system.ts';
 
@@ -71,6 +73,16 @@ async function analyse(pieceId: string, text: string, fromMs: number): Promise<v
 async function fail(pieceId: string): Promise<void> {
   const { server, job } = await startJob(system, pieceId);
   await server.fail(job, { code: 'models_unavailable', detail: 'No models.', retry: false, run: null });
+}
+
+/** What the broker keeps of a job for whoever subscribes. */
+async function retained(jobId: string): Promise<Json> {
+  const client = await mqtt.connectAsync(system.brokerUrl, { ...baseLogins[1]!, reconnectPeriod: 0 });
+  const heard = new Promise<string>((resolve) => client.once('message', (_, body) => resolve(String(body))));
+  await client.subscribeAsync(`aima/users/${'0'.repeat(26)}/jobs/${jobId}`, { qos: 1 });
+  const body = await heard;
+  await client.endAsync();
+  return JSON.parse(body);
 }
 
 const view = async (jobId: string): Promise<Json> => (await system.api('GET', `/${jobId}`)).body;
@@ -148,12 +160,14 @@ describe('when the pieces have ended', () => {
     await analyse(pieces[0]!.jobId, said(0, 30_000), 0);
     await settleJobs(system.core);
     expect((await view(jobId)).progress).toBeCloseTo(1 / 3);
+    expect(await retained(jobId)).toMatchObject({ state: 'split', progress: expect.closeTo(1 / 3) });
     // What there is by now can be read.
     expect(heard(await result(jobId))).toEqual([said(0, 20_000)]);
     await analyse(pieces[1]!.jobId, said(10_000, 50_000), 10_000);
     await analyse(pieces[2]!.jobId, said(30_000, 60_000), 30_000);
     expect(await settleJobs(system.core)).toContain(jobId);
     expect(await view(jobId)).toMatchObject({ state: 'succeeded', progress: 1, attempt: 1, error: null });
+    expect(await retained(jobId)).toMatchObject({ state: 'succeeded', progress: 1 });
     const document = await result(jobId);
     expect(document.status).toBe('complete');
     expect(heard(document)).toEqual([said(0, 60_000)]);

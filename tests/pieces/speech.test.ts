@@ -49,7 +49,7 @@ describe('words at a cut', () => {
     const left = [segment([word('alpha', 15_000), word('beta', 19_900)]), segment([word('noise', 29_000)])];
     const right = [segment([word('hiss', 15_100), word('his', 20_100)]), segment([word('gamma', 23_000)])];
     // Nobody speaks at 19 900 and at 20 350, of which the first is nearer.
-    expect(textsOf(mergeSpeech(pair(20_000, left, right)))).toEqual(['alpha his', 'gamma']);
+    expect(textsOf(mergeSpeech(pair(20_000, left, right)))).toEqual(['alpha', 'his', 'gamma']);
   });
 
   it('nothing alike and no pause: cut where the medium was', () => {

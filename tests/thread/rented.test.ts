@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
 import { wav } from '../../scripts/bench/wav.ts';
-import { image, type Running, simulatedProviders } from '../faults/providers.ts';
+import { image, type Running, simulatedProviders } from '../providers/simulated.ts';
 import { realClock } from '../providers/simulator/clock.ts';
 import { processContainer } from '../providers/simulator/process-container.ts';
 import { type Client, startClient } from './client.ts';

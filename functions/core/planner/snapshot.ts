@@ -89,7 +89,8 @@ async function readQueue(tx: Tx, isLocking: boolean): Promise<QueuedJob[]> {
       confirmed_microdollars, quote,
       extract(epoch from queued_at)::float8 * 1000 as queued_at_ms,
       extract(epoch from deadline_at)::float8 * 1000 as deadline_at_ms,
-      case when attempt > 0 then job_cost(job_id) else 0 end as spent_microdollars,
+      case when attempt > 0 or failed_starts > 0 or exists (select from charges c where c.job_id = jobs.job_id)
+        then job_cost(job_id) else 0 end as spent_microdollars,
       exists (select from instances i where i.rented_for = job_id and i.state = 'in_doubt') as is_in_doubt,
       (select count(distinct e.instance_id)::int from events e join instances i using (instance_id)
        where e.job_id = jobs.job_id and e.type = 'job.assigned' and i.reason = 'preempted') as preemptions

@@ -85,8 +85,8 @@ export function parseAnswer<T>(name: string, schema: z.ZodType<T>, answer: Provi
 }
 
 /**
- * What an answer that is no success says, as an error. The text of the answer is kept short and
- * without anything that looks like a key: it ends in logs.
+ * What an answer that is no success says, as an error. The text of the answer is kept short: it ends in
+ * logs, and no provider repeats a key or an environment in an error (seen in none of their documents).
  */
 export function failureOf(name: string, answer: ProviderAnswer): ProviderError {
   const { status } = answer;

@@ -106,7 +106,7 @@ export async function readJobs(
     select j.job_id, j.batch_id, j.state, m.name, m.object_key, m.content_type, m.size_bytes, m.upload_id,
       m.source_url, j.error_code, j.error_detail
     from jobs j join media m using (media_id)
-    where j.user_id = ${userId}
+    where j.user_id = ${userId} and j.parent_job_id is null
       and ${'batchId' in of ? sql`j.batch_id = ${of.batchId}` : sql`j.job_id = ${of.jobId}`}
     order by j.job_id`;
 }

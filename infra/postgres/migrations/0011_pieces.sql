@@ -13,6 +13,26 @@ alter table jobs
 create unique index jobs_pieces on jobs (parent_job_id, piece) where parent_job_id is not null;
 create index jobs_split on jobs (job_id) where state = 'split';
 
+-- As before; a job that is sent back as a cut one begins anew as well.
+create or replace function step_job() returns trigger language plpgsql as $$
+begin
+  perform check_step('job', coalesce(old.state, ''), new.state);
+  case new.state
+    when 'queued', 'split' then
+      new.queued_at := coalesce(new.queued_at, clock_timestamp());
+      new.assigned_at := null; new.started_at := null; new.finished_at := null; new.settled_at := null;
+    when 'assigned' then new.assigned_at := clock_timestamp();
+    when 'running' then new.started_at := clock_timestamp();
+    when 'succeeded', 'failed', 'canceled', 'expired' then new.finished_at := clock_timestamp();
+    else null;
+  end case;
+  insert into events (type, job_id, instance_id, data)
+  values ('job.' || new.state, new.job_id, coalesce(new.instance_id, old.instance_id),
+          case when new.error_code is null then '{}'
+               else jsonb_build_object('errorCode', new.error_code, 'errorDetail', new.error_detail) end);
+  return new;
+end $$;
+
 -- Pieces keep their pictures in a folder of the whole job, so a worker is told where.
 alter table job_access add column result_prefix text;
 update job_access set result_prefix = 'results/' || job_id || '/';

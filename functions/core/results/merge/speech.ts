@@ -23,8 +23,7 @@ export function mergeSpeech(pieces: readonly Piece[]): SegmentRow[][] {
   for (const [index, piece] of pieces.entries()) {
     const own: SegmentRow[] = [];
     for (const utterance of kept(piece, segments[index]!, cuts[index - 1] ?? null, cuts[index] ?? null)) {
-      const goesOn = last?.isCutBehind && utterance.isCutBefore;
-      if (last && goesOn) {
+      if (last && goesOn(last, utterance)) {
         extend(last.row, utterance.row);
         last.isCutBehind = utterance.isCutBehind;
       } else {
@@ -35,6 +34,14 @@ export function mergeSpeech(pieces: readonly Piece[]): SegmentRow[][] {
     merged.push(own);
   }
   return merged;
+}
+
+/** An utterance has no pause so long: recognisers end one after half a second to a second of silence. */
+const longestPauseMs = 2000;
+
+/** Whether a cut went through the middle of them. */
+function goesOn(last: Utterance, next: Utterance): boolean {
+  return last.isCutBehind && next.isCutBefore && next.row.startMs - last.row.endMs < longestPauseMs;
 }
 
 /** What of a piece lies between its two cuts. */

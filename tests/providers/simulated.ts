@@ -1,4 +1,4 @@
-/** The providers that faults are tried at, each as its simulator and the adapter that speaks to it. */
+/** The simulated providers: each as its simulator, what the configuration must say of it, and its adapter. */
 import type { Config } from '../../functions/core/config.ts';
 import type { Provider } from '../../functions/core/providers/provider.ts';
 import { runpodPods } from '../../functions/core/providers/runpod-pods.ts';
@@ -8,16 +8,16 @@ import { shadeform } from '../../functions/core/providers/shadeform.ts';
 import { sshOptions } from '../../functions/core/providers/ssh/options.ts';
 import { ssh } from '../../functions/core/providers/ssh.ts';
 import { vast } from '../../functions/core/providers/vast.ts';
-import type { Clock } from '../providers/simulator/clock.ts';
-import type { StartContainer } from '../providers/simulator/market.ts';
-import { startRunpodPods } from '../providers/simulator/runpod-pods.ts';
-import { startRunpodServerless } from '../providers/simulator/runpod-serverless.ts';
-import { organization, project } from '../providers/simulator/salad/group.ts';
-import { startSalad } from '../providers/simulator/salad.ts';
-import { accountKey, type Simulator } from '../providers/simulator/server.ts';
-import { startShadeform } from '../providers/simulator/shadeform.ts';
-import { type SshSimulator, startSsh } from '../providers/simulator/ssh.ts';
-import { startVast } from '../providers/simulator/vast.ts';
+import type { Clock } from './simulator/clock.ts';
+import type { StartContainer } from './simulator/market.ts';
+import { startRunpodPods } from './simulator/runpod-pods.ts';
+import { startRunpodServerless } from './simulator/runpod-serverless.ts';
+import { organization, project } from './simulator/salad/group.ts';
+import { startSalad } from './simulator/salad.ts';
+import { accountKey, type Simulator } from './simulator/server.ts';
+import { startShadeform } from './simulator/shadeform.ts';
+import { type SshSimulator, startSsh } from './simulator/ssh.ts';
+import { startVast } from './simulator/vast.ts';
 
 export interface Simulation {
   clock: Clock;
