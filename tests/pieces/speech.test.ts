@@ -161,29 +161,21 @@ describe('real speech without a pause, cut in the middle of it', () => {
 
   it('has as many words as when it is heard in one go, each once', async () => {
     const recording = await readWav(media.wav);
-    const sound = withPauses([recording, recording, recording, recording], 0);
-    const whole = await transcribeSound(sound, { language: 'en' });
-    for (const cutMs of [20_300, 22_700]) {
-      const left = await transcribeSound(sound.slice(0, (cutMs + overlapMs) * SAMPLES_PER_MS), {
-        language: 'en',
-      });
-      const right = await transcribeSound(sound, {
-        language: 'en',
-        after: { rows: [], outcome: null, toMs: cutMs - overlapMs },
-      });
-      const merged = mergeSpeech(pair(cutMs, left.rows, right.rows)).flat();
-      const [expected, actual] = [whole, { rows: merged }].map((one) =>
-        words(one).map(({ text, startMs }) => ({ text, startMs })),
-      );
-      const doubled = actual!.filter(
-        (one, index) => index > 0 && one.startMs - actual![index - 1]!.startMs < 50,
-      );
-      expect(doubled).toEqual([]);
-      // The recogniser may hear another word where it began elsewhere, but none comes or goes at the cut.
-      const near = (all: { text: string; startMs: number }[]) =>
-        all.filter(({ startMs }) => Math.abs(startMs - cutMs) < 3_000).map(({ text }) => text);
-      expect(near(actual!)).toEqual(near(expected!));
-      expect(Math.abs(actual!.length - expected!.length)).toBeLessThanOrEqual(2);
-    }
+    const sound = withPauses([recording, recording, recording], 0);
+    const whole = words(await transcribeSound(sound, { language: 'en' }));
+    const cutMs = 16_300;
+    const left = await transcribeSound(sound.slice(0, (cutMs + overlapMs) * SAMPLES_PER_MS), {
+      language: 'en',
+    });
+    const after = { rows: [], outcome: null, toMs: cutMs - overlapMs };
+    const right = await transcribeSound(sound, { language: 'en', after });
+    const merged = words({ rows: mergeSpeech(pair(cutMs, left.rows, right.rows)).flat() });
+    const told = (all: Word[]) => all.map(({ text }) => text).join(' ');
+    // The recogniser may hear another word where it began elsewhere, but none comes or goes at the cut.
+    const next = whole.findIndex(({ startMs }) => startMs >= cutMs);
+    expect(told(merged)).toContain(told(whole.slice(next - 4, next + 4)));
+    expect(Math.abs(merged.length - whole.length)).toBeLessThanOrEqual(2);
+    for (const [index, { startMs }] of merged.entries())
+      expect(startMs).toBeGreaterThan(merged[index - 1]?.startMs ?? -1);
   }, 120_000);
 });

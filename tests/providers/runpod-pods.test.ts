@@ -108,7 +108,7 @@ describe('runpod-pods', () => {
       billedFrom: 'request',
       available: 4,
       bootMs: 90_000,
-      speed: 15,
+      speed: 2.6,
     });
     expect(offers.filter((one) => one.gpu === rtx4090).map((one) => one.offerId)).toEqual([
       `SECURE/${rtx4090}/US-KS-2`,

@@ -91,7 +91,7 @@ describe('salad', () => {
         interruptible: true,
         billedFrom: 'start',
         available: 3,
-        speed: 15,
+        speed: 2.6,
       });
       expect(await offerOf('RTX 3060')).toMatchObject({ available: 0 });
     });

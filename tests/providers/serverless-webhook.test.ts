@@ -63,7 +63,7 @@ async function rent(): Promise<{ instanceId: string; jobId: string }> {
     await tx`insert into instances (instance_id, label, provider, state, offer, price_microdollars_per_hour, deadline_at)
       values (${instanceId}, ${label}, ${provider.name}, 'requested', ${tx.json({ ...offer! })},
               ${offer!.priceMicrodollarsPerHour}, ${deadlineAt})`;
-    await tx`update instances set state = 'booting', started_at = now(), provider_instance_id = ${outcome.providerInstanceId}
+    await tx`update instances set state = 'booting', seen_at = now(), started_at = now(), provider_instance_id = ${outcome.providerInstanceId}
       where instance_id = ${instanceId}`;
   });
   return { instanceId, jobId: outcome.providerInstanceId };

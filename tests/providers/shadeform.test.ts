@@ -78,7 +78,7 @@ describe('shadeform', () => {
         available: 1,
         // The longest boot and the pull of the image.
         bootMs: 465_000,
-        speed: 15,
+        speed: 2.6,
       });
     });
 

@@ -106,7 +106,7 @@ describe('vast', () => {
         billedFrom: 'request',
         available: 1,
         bootMs: expect.any(Number),
-        speed: 15,
+        speed: 2.6,
       });
     });
 
