@@ -5,7 +5,7 @@
  */
 import { tellAlerts } from './alerts/tell.ts';
 import type { Core } from './core.ts';
-import { mendLogins } from './instances/credentials.ts';
+import { mendLogins, shutOutLingering } from './instances/credentials.ts';
 import { endInstances, watchEndings } from './instances/end.ts';
 import { lookSoon, sweepInstances } from './instances/sweep.ts';
 import { renewAccess } from './jobs/access.ts';
@@ -36,6 +36,7 @@ export async function sweepLeases(core: Core): Promise<void> {
   // Whatever happened while nobody looked: a restored backup, an outage of days.
   if (isFirstSweep) await step('first look', () => lookSoon(core));
   isFirstSweep = false;
+  await step('lingering workers', () => shutOutLingering(core));
   await step('budgets', () => enforceBudgets(core));
   await step('leases', () => sweepInstances(core));
   await step('ending', () => endInstances(core));

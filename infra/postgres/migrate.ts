@@ -46,6 +46,7 @@ export async function migrate(options: {
     await sql`create schema if not exists migrations`.catch(ignore('23505'));
     await sql`create table if not exists migrations.applied (
       name text primary key, applied_at timestamptz not null default now())`.catch(ignore('23505'));
+    await forbidLargeObjects(sql);
     const applied = await applyFiles(sql);
     await declareTransitions(sql);
     return applied;
@@ -61,10 +62,19 @@ async function makeRoles(sql: postgres.Sql, functionsPassword: string): Promise<
   await sql`alter role aima_owner nologin createrole`;
   await sql`grant aima_worker to aima_owner with admin option`;
   await sql`grant pg_signal_backend to aima_owner`;
+  // Since when a session has its transaction open: shut_out_lingering_workers.
+  await sql`grant pg_read_all_stats to aima_owner`;
   // ALTER ROLE takes no parameters; a password of ours has no quote in it.
   if (!/^[\w-]+$/.test(functionsPassword))
     throw new Error('The database password may only have letters, digits, - and _.');
   await sql.unsafe(`alter role aima_functions login password '${functionsPassword}'`);
+}
+
+/** Which anybody who can log in may make, of any size: a worker would fill our disk with them. They are the superuser's to forbid. */
+async function forbidLargeObjects(sql: postgres.Sql): Promise<void> {
+  await sql`revoke execute on function lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) from public`.catch(
+    ignore('XX000'),
+  );
 }
 
 async function applyFiles(sql: postgres.Sql): Promise<string[]> {

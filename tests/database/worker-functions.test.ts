@@ -193,6 +193,19 @@ describe('a worker', () => {
     expect(instance).toEqual({ state: 'terminating', reason: 'worker_left' });
     await expect(server.heartbeat()).rejects.toThrow(LeaseOver);
   });
+
+  it('that is told to end by somebody else was taken away, where its machine may be', async () => {
+    const reasons = [];
+    for (const interruptible of [true, false]) {
+      const { instanceId, server } = await worker();
+      await sql`
+        update instances set offer = offer || ${sql.json({ interruptible })} where instance_id = ${instanceId}`;
+      await server.leave('was told to end', false);
+      const [row] = await sql`select reason from instances where instance_id = ${instanceId}`;
+      reasons.push(row!.reason);
+    }
+    expect(reasons).toEqual(['preempted', 'worker_left']);
+  });
 });
 
 it('a job whose instances die before they begin it waits longer each time, and fails after five', async () => {

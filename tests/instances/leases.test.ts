@@ -1,4 +1,5 @@
 /** Leases at a simulated provider, with time that is told to pass: what the sweep does without any event. */
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newId } from '../../functions/core/ids.ts';
 import { labelOf } from '../../functions/core/instances/label.ts';
@@ -87,6 +88,20 @@ describe('the provider’s list', () => {
     expect(event).toBeDefined();
   });
 
+  it('tells a human of a machine without a lease that does not go, until it has gone', async () => {
+    const { market } = stage.simulator;
+    const label = labelOf(stage.config.secret('owner-id'), newId());
+    const machine = market.rent({ offerId: market.offers[0]!.id, label, environment: {}, request: {} }, null);
+    market.faults.add('terminate', { kind: 'answer', status: 500, body: 'oops', done: false }, 999);
+    await until(async () => (await openAlerts()).some(({ text }) => text.includes(label)));
+    const events = await stage.sql`
+      select from events where type = 'instance.orphan_ended' and data ->> 'providerInstanceId' = ${machine!.id}`;
+    expect(events).toHaveLength(1);
+    market.faults.clear();
+    await until(async () => (await openAlerts()).length === 0);
+    expect(alive().some((one) => one.label === label)).toBe(false);
+  });
+
   it('stops the renting while it cannot be read, and its silence ends no lease', async () => {
     await stage.submit();
     await until(() => alive().length === 1);
@@ -131,5 +146,33 @@ describe('two planners at once', () => {
       select ${newId()}, label || 'x', provider, 'requested', offer, 0, deadline_at, rented_for
       from instances where rented_for = ${jobId} and state <> 'terminated'`;
     await expect(copy).rejects.toMatchObject({ constraint_name: 'instances_one_for_a_need' });
+  });
+});
+
+describe('a provider that answers with what it was sent', () => {
+  it.each([400, 500])('brings no password into a log or an event (%i)', async (status) => {
+    const sent = `"AIMA_DATABASE_URL":"postgres://aima_worker_${newId()}:s3cret-Pass_word@db:5432/aima","AIMA_MQTT_URL":"mqtts://worker-${newId()}:s3cret`;
+    const body = JSON.stringify({
+      type: 'about:blank',
+      title: 'Bad Request',
+      status,
+      detail: `env: {${sent}`,
+    });
+    const logged = vi.mocked(console.error).mock;
+    const before = logged.calls.length;
+    stage.simulator.market.faults.add('create', { kind: 'answer', status, body, done: false });
+    await stage.submit();
+    await until(async () => {
+      const [event] =
+        await stage.sql`select from events where type in ('instance.in_doubt', 'instance.terminated')`;
+      return event !== undefined && stage.simulator.market.faults.waiting === 0;
+    });
+    const kept = await stage.sql<{ text: string }[]>`
+      select reason as text from avoided union all select data::text from events
+      union all select error_detail from attempts where error_detail is not null`;
+    const said = logged.calls.slice(before).map((call) => inspect(call, { depth: 9 }));
+    const texts = [...kept.map(({ text }) => text), ...said];
+    expect(texts.some((text) => text.includes('aima_worker_'))).toBe(true);
+    expect(texts.filter((text) => text.includes('s3cret'))).toEqual([]);
   });
 });

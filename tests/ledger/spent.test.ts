@@ -77,3 +77,47 @@ it('counts what lives as it has accrued, by the jobs that it worked on', async (
   const sum = todayByUser[owner]! + todayByUser[stranger]!;
   expect(Math.abs(sum - todayMicrodollars)).toBeLessThan(1000);
 });
+
+it('reckons what lives, and takes the rest from what was charged', async () => {
+  const sql = database.functions;
+  const { day } = await elapsed();
+  const jobId = await insertJob(sql);
+  const goneAgo = Math.min(1, day / 10);
+  const within = {
+    requestedAgo: day / 2,
+    readyAgo: day / 3,
+    terminatingAgo: goneAgo,
+    goneAgo,
+    rentedFor: jobId,
+  };
+  const dear = {
+    offer: { trafficMicrodollarsPerGb: { in: 1_000_000_000, out: 0 } },
+    pricePerHour: 987_654_321,
+  };
+  await database.admin`update media set size_bytes = 1000000 where media_id = ${jobId}`;
+  for (const [index, more] of [{}, dear].entries()) {
+    const instanceId = await insertRented(sql, { ...within, ...more });
+    await insertAttempt(sql, {
+      jobId,
+      instanceId,
+      startedAgo: day / 3,
+      endedAgo: goneAgo,
+      attempt: index + 1,
+    });
+    await sql.begin((tx) => recordCharges(tx, instanceId));
+  }
+  await insertRented(sql, { requestedAgo: day / 2, rentedFor: jobId, pricePerHour: 0 });
+  const [reckoned] = await sql<{ cost: number }[]>`
+    select sum(cost_since(i, date_trunc('day', now(), 'UTC')))::bigint as cost from instances i`;
+  const [result, calls] = await database.admin.begin(async (tx) => {
+    await tx`set local track_functions = 'all'`;
+    const found = await readSpent(tx);
+    const [row] = await tx<{ calls: number }[]>`
+      select coalesce(sum(calls), 0)::int as calls from pg_stat_xact_user_functions where funcname = 'cost_since'`;
+    return [found, row!.calls];
+  });
+  expect(result.todayMicrodollars).toBe(reckoned!.cost);
+  expect(result.todayByUser).toEqual({ [owner]: reckoned!.cost });
+  // Today, this month, its user: of the one that lives. With thousands that are gone each look took seconds.
+  expect(calls).toBe(3);
+});

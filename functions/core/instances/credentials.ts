@@ -62,6 +62,16 @@ export async function closeLogins(core: Core, instanceId: string): Promise<void>
   );
 }
 
+/** Statements, an honest worker's too, are given up after 30 s (database.ts). */
+const lingeringSeconds = 40;
+
+/** Cuts off workers that keep a transaction open, and with it whoever would end them; their leases end for their silence. */
+export async function shutOutLingering({ sql }: Core, seconds = lingeringSeconds): Promise<void> {
+  const shutOut = await sql<{ login: string }[]>`
+    select login from shut_out_lingering_workers(${seconds}) as shut (login)`;
+  for (const { login } of shutOut) console.warn(`${login} kept a transaction open and is shut out`);
+}
+
 /**
  * Closes what stayed open when a lease ended, and opens at the broker what could not be opened when
  * it began, because the broker or we were away in that moment.
@@ -75,7 +85,11 @@ export async function mendLogins(core: Core): Promise<void> {
       or state = 'terminated' and (instance_id = any (${atBroker})
         or exists (select from pg_roles where rolname = 'aima_worker_' || instance_id))`;
   for (const { instanceId, isOver } of rows) {
-    if (isOver) await closeLogins(core, instanceId);
+    // One that cannot be closed keeps no other open.
+    if (isOver)
+      await closeLogins(core, instanceId).catch((error: unknown) =>
+        console.error(`the logins of ${instanceId} are still to be closed:`, error),
+      );
     else if (connected && !atBroker.includes(instanceId)) await openMqttLogin(core, instanceId);
   }
 }

@@ -41,6 +41,9 @@ export async function startEnding(
   detail: string,
 ): Promise<boolean> {
   const began = await core.sql.begin(async (tx) => {
+    // The job before its instance, as where progress is noted: the other way round is a deadlock.
+    await tx`
+      select from jobs where instance_id = ${instanceId} and state in ('assigned', 'running') order by job_id for update`;
     const [row] = await tx`
       update instances set state = 'terminating', reason = ${reason}
       where instance_id = ${instanceId} and state in ('requested', 'in_doubt', 'booting', 'ready')

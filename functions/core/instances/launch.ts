@@ -11,6 +11,7 @@ import { raise } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
 import { forgetOffer } from '../planner/offers.ts';
 import { noteFailure, noteSuccess, pauseProvider } from '../providers/health.ts';
+import { withoutPasswords } from '../providers/http.ts';
 import type { CreateOutcome, Offer, Refusal } from '../providers/provider.ts';
 import { closeLogins, openLogins, workerEnvironment } from './credentials.ts';
 import { releaseJobs, startEnding } from './end.ts';
@@ -77,7 +78,7 @@ async function record(core: Core, lease: Lease, outcome: CreateOutcome): Promise
   await recordMachine(core, instanceId, outcome.providerInstanceId, price);
   await noteSuccess(core.sql, provider);
   if (outcome.kind === 'broken') {
-    await startEnding(core, instanceId, 'broken', `${provider}: ${outcome.detail}`);
+    await startEnding(core, instanceId, 'broken', `${provider}: ${withoutPasswords(outcome.detail)}`);
   } else if (outcome.priceMicrodollarsPerHour > offer.priceMicrodollarsPerHour * mostDearer) {
     const dollars = (microdollars: number) => `$${(microdollars / 1e6).toFixed(3)}`;
     await startEnding(
@@ -112,9 +113,10 @@ async function recordRefusal(
   { why, detail }: Extract<CreateOutcome, { kind: 'refused' }>,
 ): Promise<void> {
   const { instanceId, provider, offer } = lease;
+  const said = withoutPasswords(detail);
   const released = await core.sql.begin(async (tx) => {
-    await learnFromRefusal(tx, lease, why, detail);
-    await releaseJobs(tx, instanceId, `${provider}: ${detail}`, false);
+    await learnFromRefusal(tx, lease, why, said);
+    await releaseJobs(tx, instanceId, `${provider}: ${said}`, false);
     return tx`
       update instances set state = 'terminated', reason = ${why}
       where instance_id = ${instanceId} and state = 'requested' returning instance_id`;

@@ -49,7 +49,7 @@ export async function listInstances(core: Core, ended = 20): Promise<InstanceVie
       (offer ->> 'interruptible')::boolean as interruptible, price_microdollars_per_hour,
       case when state = 'terminated' then cost_microdollars else cost_since(instances, requested_at) end as cost_microdollars,
       billed_microdollars,
-      array(select job_id from jobs where jobs.instance_id = instances.instance_id) as job_ids,
+      array(select job_id from jobs j where j.instance_id = instances.instance_id and j.state in ('assigned', 'running')) as job_ids,
       requested_at, created_at, started_at, ready_at, heartbeat_at, deadline_at, terminate_tries, terminated_at
     from instances
     where state <> 'terminated' or instance_id in (

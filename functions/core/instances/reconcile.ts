@@ -7,6 +7,7 @@
  * - A machine with our label and no live lease, or a second one of a lease: an orphan, and ended.
  * - Anybody else's machine: none of our business.
  */
+import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
 import { type Machine, type Provider, ProviderError } from '../providers/provider.ts';
 import { startEnding } from './end.ts';
@@ -141,24 +142,57 @@ async function adoptHinted(core: Core, provider: Provider, lease: LiveLease, sho
 
 /** Ended at each look until the list does not show them any more. One that cannot be ended keeps no other. */
 async function endOrphans(core: Core, provider: Provider, ours: OurMachine[]): Promise<void> {
-  if (ours.length === 0) return;
+  const orphans = await findOrphans(core, provider, ours);
+  const failures: unknown[] = [];
+  for (const { instanceId, label, providerInstanceId } of orphans) {
+    console.warn(`${provider.name}: ${label} (${providerInstanceId}) has no live lease; ending it`);
+    // The intent, once for each machine; a crash after it leaves the machine in the next list.
+    await core.sql`
+      insert into events (type, instance_id, data)
+      select ${orphanEnded}, ${instanceId}, ${core.sql.json({ provider: provider.name, providerInstanceId })}
+      where not exists (select from events where type = ${orphanEnded} and instance_id = ${instanceId}
+        and data ->> 'providerInstanceId' = ${providerInstanceId})`;
+    await provider.terminate(providerInstanceId).catch((error: unknown) => failures.push(error));
+  }
+  await tellOrphans(core, provider, orphans);
+  if (failures.length > 0) throw failures[0];
+}
+
+const orphanEnded = 'instance.orphan_ended';
+
+/** Ours by their label, and no lease has them. */
+async function findOrphans(core: Core, provider: Provider, ours: OurMachine[]): Promise<OurMachine[]> {
+  if (ours.length === 0) return [];
   const known = await core.sql<{ instanceId: string; providerInstanceId: string | null }[]>`
     select instance_id, provider_instance_id from instances
     where state <> 'terminated' and provider = ${provider.name}
       and instance_id in ${core.sql(ours.map((machine) => machine.instanceId))}`;
   const idOf = new Map(known.map((row) => [row.instanceId, row.providerInstanceId]));
-  const orphans = ours.filter(({ instanceId, providerInstanceId }) => {
+  return ours.filter(({ instanceId, providerInstanceId }) => {
     if (!idOf.has(instanceId)) return true;
     const expected = idOf.get(instanceId);
     return expected !== null && expected !== providerInstanceId;
   });
-  const failures: unknown[] = [];
+}
+
+/** No lease counts what they cost and no ending watches them: a human is told of those that do not go. */
+async function tellOrphans({ sql, config }: Core, provider: Provider, orphans: OurMachine[]): Promise<void> {
+  const keyOf = (providerInstanceId: string) => `machine:${provider.name}/${providerInstanceId}:not_gone`;
   for (const { instanceId, label, providerInstanceId } of orphans) {
-    console.warn(`${provider.name}: ${label} (${providerInstanceId}) has no live lease; ending it`);
-    // The intent; a crash after it leaves the machine in the next list.
-    await core.sql`insert into events (type, instance_id, data) values ('instance.orphan_ended', ${instanceId},
-      ${core.sql.json({ provider: provider.name, providerInstanceId })})`;
-    await provider.terminate(providerInstanceId).catch((error: unknown) => failures.push(error));
+    const [asked] = await sql<{ minutes: number }[]>`
+      select (extract(epoch from now() - min(at)) / 60)::integer as minutes from events
+      where type = ${orphanEnded} and instance_id = ${instanceId} and data ->> 'providerInstanceId' = ${providerInstanceId}`;
+    if (asked!.minutes < config.AIMA_ALERT_AFTER_MINUTES) continue;
+    await raise(sql, {
+      key: keyOf(providerInstanceId),
+      severity: 'critical',
+      text: `${provider.name} still shows ${label}, which no lease has and which it was asked to end ${asked!.minutes} minutes ago. It may be billed and is in no budget: end it on the provider's own page.`,
+      data: { provider: provider.name, label, providerInstanceId },
+    });
   }
-  if (failures.length > 0) throw failures[0];
+  const shown = orphans.map(({ providerInstanceId }) => keyOf(providerInstanceId));
+  const gone = await sql<{ key: string }[]>`
+    select key from alerts where resolved_at is null and data ->> 'provider' = ${provider.name}
+      and key like 'machine:%:not_gone' and key <> all (${shown})`;
+  for (const { key } of gone) await resolve(sql, key);
 }

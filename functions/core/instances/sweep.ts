@@ -35,18 +35,30 @@ export async function sweepInstances(core: Core): Promise<void> {
     }),
   );
   // Read anew: what the lists have just shown is not in doubt any more.
-  for (const { instanceId, provider, bootMs, ...facts } of await liveLeases(core)) {
-    const status = shown.get(instanceId) ?? null;
-    const known = core.providers.get(provider);
-    const verdict = judge(
-      { ...facts, status, isListed: listed.has(provider) },
-      patience(core, known, bootMs),
-    );
-    if (verdict?.act === 'end') await startEnding(core, instanceId, verdict.reason, verdict.detail);
-    else if (verdict?.act === 'doubt')
-      await core.sql`
-        update instances set state = 'in_doubt', next_look_at = now() where instance_id = ${instanceId} and state = 'requested'`;
+  for (const lease of await liveLeases(core)) {
+    try {
+      await judgeLease(core, lease, {
+        status: shown.get(lease.instanceId) ?? null,
+        isListed: listed.has(lease.provider),
+      });
+    } catch (error) {
+      // One that is locked, by its own worker perhaps, keeps no other alive.
+      console.error(`lease ${lease.instanceId} is looked at again:`, error);
+    }
   }
+}
+
+async function judgeLease(
+  core: Core,
+  { instanceId, provider, bootMs, ...facts }: Live,
+  seen: Pick<LeaseFacts, 'status' | 'isListed'>,
+): Promise<void> {
+  const known = core.providers.get(provider);
+  const verdict = judge({ ...facts, ...seen }, patience(core, known, bootMs));
+  if (verdict?.act === 'end') await startEnding(core, instanceId, verdict.reason, verdict.detail);
+  else if (verdict?.act === 'doubt')
+    await core.sql`
+      update instances set state = 'in_doubt', next_look_at = now() where instance_id = ${instanceId} and state = 'requested'`;
 }
 
 /**

@@ -13,25 +13,30 @@ export interface Spent {
   todayByUser: Record<string, number>;
 }
 
+/** What is charged and lies wholly in the period is not reckoned again: of thousands that is seconds for each look. */
 export async function readSpent(sql: Sql | Tx): Promise<Spent> {
+  const [day, month] = [sql`date_trunc('day', now(), 'UTC')`, sql`date_trunc('month', now(), 'UTC')`];
+  const isOf = (since: typeof day) => sql`(state <> 'terminated'
+    or state = 'terminated' and terminated_at >= ${since} and gone_at >= ${since})`;
+  const isChargedWithin = (since: typeof day) => sql`(charged_at is not null and requested_at >= ${since})`;
+  const costSince = (since: typeof day) => sql`
+    case when ${isChargedWithin(since)} then cost_microdollars else cost_since(i, ${since}) end`;
   const [[sums], users] = await Promise.all([
     sql<{ todayMicrodollars: number; monthMicrodollars: number }[]>`
-      select
-        coalesce(sum(cost_since(i, date_trunc('day', now(), 'UTC'))) filter (
-          where state <> 'terminated' or gone_at >= date_trunc('day', now(), 'UTC')), 0)::bigint as today_microdollars,
-        coalesce(sum(cost_since(i, date_trunc('month', now(), 'UTC'))), 0)::bigint as month_microdollars
-      from instances i
-      where state <> 'terminated'
-        or state = 'terminated' and terminated_at >= date_trunc('month', now(), 'UTC')
-          and gone_at >= date_trunc('month', now(), 'UTC')`,
+      select coalesce(sum(${costSince(day)}) filter (where ${isOf(day)}), 0)::bigint as today_microdollars,
+        coalesce(sum(${costSince(month)}), 0)::bigint as month_microdollars
+      from instances i where ${isOf(month)}`,
     sql<{ userId: string; microdollars: number }[]>`
-      select user_id, sum(ceil(cost_since(i, date_trunc('day', now(), 'UTC')) * s.weight / s.whole))::bigint as microdollars
-      from instances i cross join lateral instance_shares(i) s
-      where (state <> 'terminated'
-          or state = 'terminated' and terminated_at >= date_trunc('day', now(), 'UTC')
-            and gone_at >= date_trunc('day', now(), 'UTC'))
-        and s.user_id is not null
-      group by user_id`,
+      select user_id, sum(microdollars)::bigint as microdollars
+      from (
+        select c.user_id, c.microdollars from instances i join charges c using (instance_id)
+        where ${isOf(day)} and ${isChargedWithin(day)}
+        union all
+        select s.user_id, ceil(cost_since(i, ${day}) * s.weight / s.whole)
+        from instances i cross join lateral instance_shares(i) s
+        where ${isOf(day)} and not ${isChargedWithin(day)}
+      ) part
+      where user_id is not null group by user_id`,
   ]);
   return { ...sums!, todayByUser: Object.fromEntries(users.map((row) => [row.userId, row.microdollars])) };
 }

@@ -118,7 +118,8 @@ async function readInstances(tx: Tx): Promise<LiveInstance[]> {
       (select jsonb_agg(jsonb_build_object('userId', j.user_id, 'analyses', analyses, 'kind', kind,
          'durationMs', coalesce(piece_to_ms - piece_from_ms, duration_ms),
          'sizeBytes', size_bytes, 'progress', progress))
-       from jobs j join media using (media_id) where j.instance_id = instances.instance_id) as jobs
+       from jobs j join media using (media_id)
+       where j.instance_id = instances.instance_id and j.state in ('assigned', 'running')) as jobs
     from instances where state <> 'terminated'`;
   return rows.map(({ provider, offer, jobs, ...row }) => ({
     ...row,

@@ -85,12 +85,17 @@ export function parseAnswer<T>(name: string, schema: z.ZodType<T>, answer: Provi
 }
 
 /**
- * What an answer that is no success says, as an error. The text of the answer is kept short: it ends in
- * logs, and no provider repeats a key or an environment in an error (seen in none of their documents).
+ * Some validators answer with what they were sent (FastAPI: `input`), and a create sends what its lease logs in
+ * with: none of that may end in a log or an event, not even cut off in the middle.
  */
+export function withoutPasswords(text: string): string {
+  return text.replace(/((?:aima_worker_|worker-)[0-9a-z]{26}:)[\w-]+/g, '$1…');
+}
+
+/** What an answer that is no success says, as an error. The text of the answer is kept short: it ends in logs. */
 export function failureOf(name: string, answer: ProviderAnswer): ProviderError {
   const { status } = answer;
-  const said = answer.text.replace(/\s+/g, ' ').slice(0, 300);
+  const said = withoutPasswords(answer.text.replace(/\s+/g, ' ').slice(0, 300));
   const message = `${name} answered ${status}: ${said}`;
   if (status === 401 || status === 403) return new ProviderError('unauthorized', message);
   if (status === 429) {

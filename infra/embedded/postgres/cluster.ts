@@ -15,6 +15,10 @@ const SETTINGS = {
   shared_buffers: '128MB',
   max_connections: '100',
   max_wal_size: '256MB',
+  // Anybody who can log in may sort whatever he makes up, and send messages that nobody reads: a rented
+  // machine must not fill our disk with either. Ours spill nothing like it and use no NOTIFY.
+  temp_file_limit: '1GB',
+  max_notify_queue_pages: '1024',
   // Three processes and a launcher less at rest: nothing here reads so much that asynchronous
   // reads by helper processes would pay, and nothing subscribes to a publication.
   io_method: 'sync',
