@@ -76,6 +76,26 @@ describe('a machine that does not go', () => {
   });
 });
 
+describe('a worker that is ready nowhere', () => {
+  it('is our fault after the third machine: nothing more is rented there, and a human is told', async () => {
+    const crashLoop = { kind: 'ailing', ailment: { kind: 'crash_loop' } } as const;
+    const before = stage.simulator.market.machines.length;
+    stage.simulator.market.faults.add('create', crashLoop, 999);
+    const jobId = await stage.submit();
+    await until(async () => (await openAlerts()).some(({ key }) => key.endsWith(':never_ready')));
+    for (let n = 0; n < 60; n++) await stage.pass(10_000);
+    expect(stage.simulator.market.machines.length - before).toBe(3);
+
+    stage.simulator.market.faults.clear();
+    await until(async () => {
+      const [job] = await stage.sql<{ state: string }[]>`select state from jobs where job_id = ${jobId}`;
+      return job!.state === 'succeeded';
+    }, 60 * minuteMs);
+    await stage.pass(60_000);
+    expect(await openAlerts()).toEqual([]);
+  });
+});
+
 describe('the provider’s list', () => {
   it('shows our machines without a lease, which end within a minute', async () => {
     await stage.submit();

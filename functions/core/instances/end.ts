@@ -17,6 +17,7 @@ import type { Provider } from '../providers/provider.ts';
 import { closeLogins } from './credentials.ts';
 import { hintedId } from './hint.ts';
 import { avoid, lessonsOfEnd } from './memory.ts';
+import { forgetNeverReady, noteNeverReady } from './never-ready.ts';
 import { type EndReason, endReasons } from './verdict.ts';
 
 /** Two "no such" in a row prove it. */
@@ -113,6 +114,7 @@ async function learn(core: Core, { provider, offerId, host, reason }: Ending): P
     const key = lesson.kind === 'offer' ? offerId : host;
     if (key) await avoid(core.sql, { ...lesson, provider, key, reason: reason! });
   }
+  await noteNeverReady(core, provider, reason);
 }
 
 async function end(core: Core, instance: Ending): Promise<boolean> {
@@ -184,6 +186,7 @@ function notGone(instanceId: string): string {
 
 /** Tells a human of machines that do not go, since money runs; once for each until it is gone. */
 export async function watchEndings(core: Core): Promise<void> {
+  await forgetNeverReady(core);
   const stuck = await core.sql<
     { instanceId: string; provider: string; label: string; terminateTries: number; minutes: number }[]
   >`

@@ -7,6 +7,7 @@
  */
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
+import type { Tx } from '../database.ts';
 import { noteFailure, noteSuccess } from '../providers/health.ts';
 import type { Provider } from '../providers/provider.ts';
 import { startEnding } from './end.ts';
@@ -77,6 +78,18 @@ async function takeLook(core: Core, provider: string): Promise<boolean> {
     where p.next_look_at <= now()
     returning provider`;
   return mine !== undefined;
+}
+
+/**
+ * From now on a provider is busy: for the transaction that writes a lease, so that however quiet it was
+ * there, an answer that is lost is looked for in the next half minute.
+ */
+export async function lookWhileBusy(tx: Tx, provider: string): Promise<void> {
+  await tx`
+    insert into providers as p (provider, next_look_at)
+    values (${provider}, now() + make_interval(secs => ${busyLookSeconds}))
+    on conflict (provider) do update set next_look_at = excluded.next_look_at
+      where p.next_look_at > excluded.next_look_at`;
 }
 
 /** Looks at every provider at the next sweep, however quiet it was: after a start of ours. */

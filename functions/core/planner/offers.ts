@@ -45,7 +45,7 @@ export async function warmOffers(core: Core): Promise<void> {
   const remote = [...core.providers.values()].filter((provider) => provider.isRemote);
   if (remote.length === 0) return;
   const [awaited] = await core.sql`
-    select from jobs where state in ('awaiting_upload', 'awaiting_confirmation', 'queued') limit 1`;
+    select from jobs where state in ('awaiting_upload', 'queued') limit 1`;
   if (!awaited) return;
   const kept = await readKept(core);
   const due = remote.filter((provider) => {

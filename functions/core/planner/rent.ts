@@ -8,6 +8,7 @@ import type { Tx } from '../database.ts';
 import { newId } from '../ids.ts';
 import { labelOf } from '../instances/label.ts';
 import type { Lease } from '../instances/launch.ts';
+import { lookWhileBusy } from '../instances/sweep.ts';
 import { takeStock } from './offers.ts';
 import type { Rent } from './plan.ts';
 import { assign } from './record.ts';
@@ -44,6 +45,7 @@ export async function rent(core: Core, tx: Tx, action: Rent, nowMs: number): Pro
         insert into instances (instance_id, label, provider, state, offer, price_microdollars_per_hour, deadline_at, rented_for, host)
         values (${instanceId}, ${lease.label}, ${offer.provider}, 'requested', ${inner.json({ ...offer })},
                 ${offer.priceMicrodollarsPerHour}, ${lease.deadlineAt}, ${action.jobs[0]!.jobId}, ${offer.host})`;
+      await lookWhileBusy(inner, offer.provider);
       await takeStock(inner, offer);
       const { because } = action;
       const assignments = action.jobs.map((start) => ({ ...start, instanceId, because }));
