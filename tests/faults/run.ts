@@ -2,7 +2,7 @@
 
 import type { SimulatedProvider } from '../providers/simulated.ts';
 import type { Fault } from '../providers/simulator/faults.ts';
-import { type Trial, trials } from './catalogue.ts';
+import { allTrials, type Trial } from './catalogue.ts';
 import { partsOfAJob } from './scripted-worker.ts';
 import { openStage, orphansOn, type Stage } from './stage.ts';
 
@@ -192,7 +192,7 @@ export async function runCatalogue(
   const stage = await openStage(simulated);
   const results: TrialResult[] = [];
   try {
-    for (const trial of trials) {
+    for (const trial of allTrials()) {
       if (trial.needsList && !stage.provider.isListed) continue;
       if (options.filter && !options.filter(trial)) continue;
       await forget(stage);
