@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SimulatedProvider } from '../providers/simulated.ts';
-import { runTrial, type TrialResult } from './run.ts';
+import { forget, runTrial, type TrialResult } from './run.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const program = fileURLToPath(new URL('crash-child.ts', import.meta.url));
@@ -39,6 +39,7 @@ export async function runCrashes(
   try {
     let isWhole = false;
     for (let nth = 1; !isWhole && nth < mostMessages; nth += options.every ?? 1) {
+      await forget(stage);
       let isDone = false;
       const result = await runTrial(stage, {
         name: `kill -9 before message ${nth} of ${operation === 'decide' ? 'the launch' : 'the termination'}`,

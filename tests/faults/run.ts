@@ -177,7 +177,7 @@ async function endOf({ sql }: Stage, jobIds: string[]) {
 }
 
 /** Whatever was learned from a trial must not spoil the next: bad hosts and pauses are forgotten. */
-async function forget({ sql, simulator }: Stage): Promise<void> {
+export async function forget({ sql, simulator }: Stage): Promise<void> {
   simulator.market.faults.clear();
   await sql`delete from avoided`;
   await sql`update providers set paused_until_at = null, failures = 0, offers_at = null`;

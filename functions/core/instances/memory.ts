@@ -34,7 +34,6 @@ const hostFaults: Record<string, number> = {
   crash_loop: hour,
   start_failed: hour,
   unfit: 6 * hour,
-  never_appeared: 10 * minute,
   lost_contact: hour,
   vanished: 30 * minute,
   preempted: 30 * minute,
@@ -44,6 +43,8 @@ const hostFaults: Record<string, number> = {
 
 /** Pure: what an end teaches, of the offer and, where it has one, of its host. */
 export function lessonsOfEnd(reason: string): Lesson[] {
+  // Perhaps nobody was asked at all: a crash of ours is no fault of the host.
+  if (reason === 'never_appeared') return [{ kind: 'offer', seconds: 3 * minute }];
   const seconds = hostFaults[reason];
   if (seconds === undefined) return [];
   return [
