@@ -7,15 +7,9 @@
  *   npm run faults -- --short          one provider, a sample of the places to crash at
  */
 import { parseArgs } from 'node:util';
+import { runChaos } from '../tests/faults/chaos.ts';
 import { runCrashes } from '../tests/faults/crash.ts';
-import {
-  addCounts,
-  type Counts,
-  noCounts,
-  runCatalogue,
-  runChaos,
-  type TrialResult,
-} from '../tests/faults/run.ts';
+import { addCounts, type Counts, noCounts, runCatalogue, type TrialResult } from '../tests/faults/run.ts';
 import { type SimulatedProvider, simulatedProviders } from '../tests/providers/simulated.ts';
 import { figure } from './bench/figures.ts';
 

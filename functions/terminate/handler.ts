@@ -12,8 +12,8 @@ import { route } from '../core/http/route.ts';
 import { idPattern } from '../core/ids.ts';
 import { endInstances, startEnding } from '../core/instances/end.ts';
 import { Stopped, stopAllLeases } from '../core/instances/stop-leases.ts';
-import { onServerlessWebhook } from '../core/providers/serverless-webhook.ts';
 import { sweepLeases } from '../core/sweep.ts';
+import { onServerlessWebhook } from './serverless-webhook.ts';
 
 const InstanceId = z.string().regex(idPattern);
 

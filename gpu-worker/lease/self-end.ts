@@ -54,7 +54,7 @@ export async function endMachine(env: Environment, options: EndOptions): Promise
 }
 
 /** By every way that this provider has, best first; none: exiting ends it. */
-export function waysToEnd(env: Environment): Way[] {
+function waysToEnd(env: Environment): Way[] {
   switch (env.AIMA_PROVIDER) {
     case 'runpod-pods':
       return [

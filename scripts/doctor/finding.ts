@@ -20,7 +20,7 @@ export function lineOf({ isFault, about, text }: Finding): string {
   return `${isFault ? 'FAULT' : 'ok   '}  ${about.padEnd(18)} ${text}`;
 }
 
-/** The finding of a check that takes an unlimited time or throws: `advice` says what to do then. */
+/** What a check found; one that throws is a fault, and `advice` says what to do then. */
 export async function examine(
   about: string,
   advice: string,

@@ -1,10 +1,10 @@
 /** Each provider: whether its key works, what runs there, what it would offer now, and who ends a machine. */
 import type { Config } from '../../functions/core/config.ts';
 import { instanceOfLabel } from '../../functions/core/instances/label.ts';
+import { hourly } from '../../functions/core/money.ts';
 import { whyNotEligible } from '../../functions/core/planner/eligible.ts';
 import type { Policy } from '../../functions/core/planner/situation.ts';
 import { policyOf } from '../../functions/core/planner/snapshot.ts';
-import { hourly } from '../../functions/core/planner/wording.ts';
 import { type Offer, type Provider, ProviderError } from '../../functions/core/providers/provider.ts';
 import { sshOptions } from '../../functions/core/providers/ssh/options.ts';
 import { surveyHosts } from '../../functions/core/providers/ssh/survey.ts';

@@ -13,7 +13,7 @@ const Stack = z.object({
 });
 
 /** Of one provider each, or of what is only needed where machines are rented elsewhere. */
-const optional = /-api-key$|^ssh-|^server-|^smtp-|^ntfy-|^alert-/;
+const optional = /-api-key$|^ssh-|^server-|^alert-/;
 
 export function examineSecrets(config: Config): Finding[] {
   const { functions } = Stack.parse(parse(readFileSync(stackFile, 'utf8')));

@@ -7,7 +7,6 @@ import type { Stage } from './stage.ts';
 
 export interface Trial {
   name: string;
-  group: 'create' | 'list' | 'read' | 'terminate' | 'worker' | 'control';
   /** How many faults it injects itself, beside those that the simulator counts. */
   injects?: number;
   /** Before the job is submitted. */
@@ -22,10 +21,9 @@ export interface Trial {
 
 const html = '<html><body>503 Service Temporarily Unavailable</body></html>';
 
-function fault(group: Trial['group'], name: string, call: Call, what: Fault, times = 1): Trial {
+function fault(name: string, call: Call, what: Fault, times = 1): Trial {
   return {
     name: `${call}: ${name}`,
-    group,
     before: (stage) => stage.simulator.market.faults.add(call, what, times),
     after: (stage) => stage.simulator.market.faults.clear(),
     ...(call === 'list' ? { needsList: true } : {}),
@@ -41,16 +39,15 @@ const answer = (status: number, body: string, done: boolean, headers?: Record<st
 });
 
 const creates: Trial[] = [
-  fault('create', 'answer lost after accept', 'create', { kind: 'answer_lost' }),
-  fault('create', 'connection broken before accept', 'create', { kind: 'dropped' }),
-  fault('create', '500 but created', 'create', answer(500, 'Internal Server Error', true)),
-  fault('create', '502 page but created', 'create', answer(502, html, true)),
-  fault('create', '200 in an unknown shape, created', 'create', answer(200, '{"ok":true}', true)),
-  fault('create', '200 but never appears', 'create', { kind: 'never_appears' }),
-  fault('create', 'answer lost and appears late', 'create', { kind: 'appears_late', ms: 90_000 }),
-  fault('create', '504 and not created', 'create', answer(504, '', false)),
+  fault('answer lost after accept', 'create', { kind: 'answer_lost' }),
+  fault('connection broken before accept', 'create', { kind: 'dropped' }),
+  fault('500 but created', 'create', answer(500, 'Internal Server Error', true)),
+  fault('502 page but created', 'create', answer(502, html, true)),
+  fault('200 in an unknown shape, created', 'create', answer(200, '{"ok":true}', true)),
+  fault('200 but never appears', 'create', { kind: 'never_appears' }),
+  fault('answer lost and appears late', 'create', { kind: 'appears_late', ms: 90_000 }),
+  fault('504 and not created', 'create', answer(504, '', false)),
   fault(
-    'create',
     'quota: payment required',
     'create',
     answer(
@@ -59,35 +56,33 @@ const creates: Trial[] = [
       false,
     ),
   ),
-  fault('create', '429 without Retry-After', 'create', answer(429, 'API requests too frequent', false)),
-  fault('create', 'slow beyond every patience', 'create', { kind: 'slow', ms: 2_000 }),
-  fault('create', 'id reused', 'create', { kind: 'id_reused' }),
-  fault('create', 'three answers lost in a row', 'create', { kind: 'answer_lost' }, 3),
+  fault('429 without Retry-After', 'create', answer(429, 'API requests too frequent', false)),
+  fault('slow beyond every patience', 'create', { kind: 'slow', ms: 2_000 }),
+  fault('id reused', 'create', { kind: 'id_reused' }),
+  fault('three answers lost in a row', 'create', { kind: 'answer_lost' }, 3),
   {
     name: 'create: offer gone between look and create',
-    group: 'create',
     injects: 1,
     before(stage) {
       stage.simulator.market.faults.add('create', { kind: 'sold_out' });
     },
     after: (stage) => stage.simulator.market.faults.clear(),
   },
-  fault('create', 'dearer than offered', 'create', { kind: 'dearer', factor: 3 }),
+  fault('dearer than offered', 'create', { kind: 'dearer', factor: 3 }),
 ];
 
 const lists: Trial[] = [
-  fault('list', 'empty', 'list', { kind: 'empty' }, 3),
-  fault('list', 'partial', 'list', { kind: 'partial' }, 3),
-  fault('list', 'stale', 'list', { kind: 'stale' }, 2),
-  fault('list', 'HTML', 'list', answer(200, html, false), 3),
-  fault('list', 'a string', 'list', answer(200, '"ok"', false), 3),
-  fault('list', '410, version retired', 'list', answer(410, '{"error":"retired"}', false), 3),
-  fault('list', '429 without Retry-After', 'list', answer(429, 'too many requests', false), 3),
-  fault('list', '401, key revoked', 'list', answer(401, '{"error":"unauthorized"}', false), 3),
-  fault('list', 'connection broken', 'list', { kind: 'dropped' }, 3),
+  fault('empty', 'list', { kind: 'empty' }, 3),
+  fault('partial', 'list', { kind: 'partial' }, 3),
+  fault('stale', 'list', { kind: 'stale' }, 2),
+  fault('HTML', 'list', answer(200, html, false), 3),
+  fault('a string', 'list', answer(200, '"ok"', false), 3),
+  fault('410, version retired', 'list', answer(410, '{"error":"retired"}', false), 3),
+  fault('429 without Retry-After', 'list', answer(429, 'too many requests', false), 3),
+  fault('401, key revoked', 'list', answer(401, '{"error":"unauthorized"}', false), 3),
+  fault('connection broken', 'list', { kind: 'dropped' }, 3),
   {
     name: 'list: other people’s machines in the account',
-    group: 'list',
     injects: 1,
     needsList: true,
     before({ simulator: { market } }) {
@@ -105,33 +100,21 @@ const lists: Trial[] = [
 ];
 
 const reads: Trial[] = [
-  fault('read', '500', 'read', answer(500, 'oops', false), 3),
-  fault('read', '404 from a proxy', 'read', answer(404, html, false), 3),
-  fault('read', '401, key revoked', 'read', answer(401, '{"error":"unauthorized"}', false), 3),
-  fault('read', 'connection broken', 'read', { kind: 'dropped' }, 3),
+  fault('500', 'read', answer(500, 'oops', false), 3),
+  fault('404 from a proxy', 'read', answer(404, html, false), 3),
+  fault('401, key revoked', 'read', answer(401, '{"error":"unauthorized"}', false), 3),
+  fault('connection broken', 'read', { kind: 'dropped' }, 3),
 ];
 
 const terminates: Trial[] = [
-  fault('terminate', '500', 'terminate', answer(500, 'oops', false), 4),
-  fault('terminate', '404 though running', 'terminate', { kind: 'denied' }),
-  fault('terminate', '200 though running', 'terminate', { kind: 'ignored' }, 3),
-  fault(
-    'terminate',
-    'try again in 60 s',
-    'terminate',
-    answer(429, 'busy', false, { 'retry-after': '60' }),
-    2,
-  ),
-  fault('terminate', 'answer lost', 'terminate', { kind: 'answer_lost' }, 2),
-  fault('terminate', 'connection broken', 'terminate', { kind: 'dropped' }, 4),
-  fault('terminate', '401, key revoked', 'terminate', answer(401, '{"error":"unauthorized"}', false), 4),
-  fault(
-    'terminate',
-    'refused while provisioning',
-    'terminate',
-    answer(409, '{"error":"provisioning"}', false),
-    3,
-  ),
+  fault('500', 'terminate', answer(500, 'oops', false), 4),
+  fault('404 though running', 'terminate', { kind: 'denied' }),
+  fault('200 though running', 'terminate', { kind: 'ignored' }, 3),
+  fault('try again in 60 s', 'terminate', answer(429, 'busy', false, { 'retry-after': '60' }), 2),
+  fault('answer lost', 'terminate', { kind: 'answer_lost' }, 2),
+  fault('connection broken', 'terminate', { kind: 'dropped' }, 4),
+  fault('401, key revoked', 'terminate', answer(401, '{"error":"unauthorized"}', false), 4),
+  fault('refused while provisioning', 'terminate', answer(409, '{"error":"provisioning"}', false), 3),
 ];
 
 const ailments: [name: string, ailment: Ailment][] = [
@@ -145,9 +128,7 @@ const ailments: [name: string, ailment: Ailment][] = [
   ['preempted in the middle of the work', { kind: 'preempted', afterMs: 50_000 }],
 ];
 
-const workers = ailments.map(([name, ailment]) =>
-  fault('worker', name, 'create', { kind: 'ailing', ailment }),
-);
+const workers = ailments.map(([name, ailment]) => fault(name, 'create', { kind: 'ailing', ailment }));
 
 /** Does something once, as soon as a worker has saved some of the job. */
 function inTheMiddle(
@@ -158,7 +139,6 @@ function inTheMiddle(
   let isDone = false;
   return {
     name,
-    group: 'control',
     injects: 1,
     before: () => {
       isDone = false;
@@ -195,7 +175,6 @@ const controls = (): Trial[] => [
   }),
   {
     name: 'every bell lost: only sweeps',
-    group: 'control',
     injects: 1,
     before: (stage) => {
       stage.isDeaf = true;
@@ -206,7 +185,6 @@ const controls = (): Trial[] => [
   },
   {
     name: 'object store away for two minutes',
-    group: 'control',
     injects: 1,
     before: (stage) => {
       stage.isStoreThere = false;

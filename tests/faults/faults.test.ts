@@ -5,8 +5,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { simulatedProviders } from '../providers/simulated.ts';
 import type { Trial } from './catalogue.ts';
+import { runChaos } from './chaos.ts';
 import { runCrashes } from './crash.ts';
-import { addCounts, noCounts, runCatalogue, runChaos, type TrialResult } from './run.ts';
+import { addCounts, noCounts, runCatalogue, type TrialResult } from './run.ts';
 
 let total = noCounts();
 
@@ -54,7 +55,7 @@ describe('no machine is lost, none rented twice, no result lost or doubled', () 
   }, 240_000);
 
   it('when the process dies in the middle of a termination', async () => {
-    holdToIt(await runCrashes(first!, 'end', { every: 5 }));
+    holdToIt(await runCrashes(first!, 'end', { every: 8 }));
   }, 240_000);
 
   it('when everything goes wrong at random', async () => {

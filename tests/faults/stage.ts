@@ -16,7 +16,6 @@ import { connect, type Sql } from '../../functions/core/database.ts';
 import { openPublisher } from '../../functions/core/events/publisher.ts';
 import { newId } from '../../functions/core/ids.ts';
 import { endInstances } from '../../functions/core/instances/end.ts';
-import { instanceOfLabel } from '../../functions/core/instances/label.ts';
 import { settleJobs } from '../../functions/core/jobs/settle.ts';
 import { decide } from '../../functions/core/planner/decide.ts';
 import type { Provider } from '../../functions/core/providers/provider.ts';
@@ -30,8 +29,8 @@ import { ensureSecrets, type Secrets } from '../../infra/embedded/secrets.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
 import type { SimulatedProvider } from '../providers/simulated.ts';
 import { type ManualClock, manualClock } from '../providers/simulator/clock.ts';
-import type { MarketMachine } from '../providers/simulator/market.ts';
 import type { Simulator } from '../providers/simulator/server.ts';
+import { age, timeColumns } from './aging.ts';
 import {
   type Pace,
   partMs,
@@ -288,42 +287,5 @@ function openBroker(dir: string, secrets: Secrets, port: number): Promise<Broker
       username,
       password: secrets[`mqtt-${username}-password`],
     })),
-  });
-}
-
-type TimeColumns = { table: string; columns: string[] }[];
-
-async function timeColumns(sql: Sql): Promise<TimeColumns> {
-  return sql<TimeColumns>`
-    select table_name as table, array_agg(column_name::text) as columns from information_schema.columns
-    where table_schema = 'public' and data_type = 'timestamp with time zone' and table_name <> 'users'
-    group by table_name`;
-}
-
-/** Makes everything in the database so much older. In one transaction: nobody sees half of it. */
-async function age(sql: Sql, tables: TimeColumns, ms: number): Promise<void> {
-  await sql.begin(async (tx) => {
-    for (const { table, columns } of tables) {
-      const sets = columns.map(
-        (column, n) =>
-          tx`${n ? tx`,` : tx``} ${tx(column)} = ${tx(column)} - make_interval(secs => ${ms / 1000})`,
-      );
-      await tx`update ${tx(table)} set ${sets}`;
-    }
-  });
-}
-
-/** Machines that are billed although no lease of ours accounts for them. */
-export async function orphansOn({ sql, simulator, config }: Stage): Promise<MarketMachine[]> {
-  const owner = config.secret('owner-id');
-  const ours = simulator.market.alive().filter((machine) => instanceOfLabel(owner, machine.label));
-  if (ours.length === 0) return [];
-  const rows = await sql<{ label: string; providerInstanceId: string | null }[]>`
-    select label, provider_instance_id from instances where state <> 'terminated'`;
-  const idOf = new Map(rows.map((row) => [row.label, row.providerInstanceId]));
-  return ours.filter((machine) => {
-    if (!idOf.has(machine.label)) return true;
-    const id = idOf.get(machine.label)!;
-    return id !== null && !id.endsWith(machine.id);
   });
 }

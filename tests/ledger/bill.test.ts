@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BilledAttempt, type BilledInstance, bill, divide } from '../../functions/core/ledger/bill.ts';
-import { price } from '../../functions/core/planner/estimate.ts';
+import { price } from '../../functions/core/money.ts';
 
 const second = 1000;
 

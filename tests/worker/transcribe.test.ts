@@ -146,5 +146,5 @@ describe('languages', () => {
     expect(transcript.rows).toEqual([]);
     const asked = await transcribeSound(foreign, { language: 'en' });
     expect(asked.outcome?.status).toBe('ok');
-  });
+  }, 240_000);
 });

@@ -15,11 +15,11 @@ const brokerPatienceMs = 1500;
 /** Time beyond its deadline in which a worker may still say goodbye. */
 const graceMs = 10 * 60_000;
 
-export function workerLogin(instanceId: string): string {
+function workerLogin(instanceId: string): string {
   return `aima_worker_${instanceId}`;
 }
 
-export function leasePassword(leaseKey: string, service: 'postgres' | 'mqtt', instanceId: string): string {
+function leasePassword(leaseKey: string, service: 'postgres' | 'mqtt', instanceId: string): string {
   return createHmac('sha256', leaseKey).update(`${service}:${instanceId}`).digest('base64url');
 }
 

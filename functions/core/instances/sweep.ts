@@ -7,16 +7,12 @@
  */
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
-import type { Tx } from '../database.ts';
 import { noteFailure, noteSuccess } from '../providers/health.ts';
 import type { Provider } from '../providers/provider.ts';
 import { startEnding } from './end.ts';
+import { takeLook } from './looks.ts';
 import { reconcile, type Shown } from './reconcile.ts';
 import { judge, type LeaseFacts, type Patience } from './verdict.ts';
-
-/** While a lease lives or is in doubt at a provider, and while nothing is rented there. */
-const busyLookSeconds = 25;
-const quietLookSeconds = 5 * 60;
 
 /** Goes once over providers and leases. */
 export async function sweepInstances(core: Core): Promise<void> {
@@ -60,41 +56,6 @@ async function judgeLease(
   else if (verdict?.act === 'doubt')
     await core.sql`
       update instances set state = 'in_doubt', next_look_at = now() where instance_id = ${instanceId} and state = 'requested'`;
-}
-
-/**
- * Whether it is this sweep's turn to look at a provider. Busy is not only what lives: a create that was
- * never answered is watched for as long as its machine could live, and so is what the last list showed.
- */
-async function takeLook(core: Core, provider: string): Promise<boolean> {
-  const [mine] = await core.sql`
-    insert into providers as p (provider, next_look_at)
-    values (${provider}, now() + make_interval(secs => ${busyLookSeconds}))
-    on conflict (provider) do update set next_look_at = now() + make_interval(secs => case
-      when p.machines > 0 or p.failures > 0 or exists (
-        select from instances i where i.provider = p.provider and (
-          i.state <> 'terminated' or i.doubted_at is not null and i.provider_instance_id is null and i.deadline_at > now()))
-      then ${busyLookSeconds}::float8 else ${quietLookSeconds}::float8 end)
-    where p.next_look_at <= now()
-    returning provider`;
-  return mine !== undefined;
-}
-
-/**
- * From now on a provider is busy: for the transaction that writes a lease, so that however quiet it was
- * there, an answer that is lost is looked for in the next half minute.
- */
-export async function lookWhileBusy(tx: Tx, provider: string): Promise<void> {
-  await tx`
-    insert into providers as p (provider, next_look_at)
-    values (${provider}, now() + make_interval(secs => ${busyLookSeconds}))
-    on conflict (provider) do update set next_look_at = excluded.next_look_at
-      where p.next_look_at > excluded.next_look_at`;
-}
-
-/** Looks at every provider at the next sweep, however quiet it was: after a start of ours. */
-export async function lookSoon(core: Core): Promise<void> {
-  await core.sql`update providers set next_look_at = now() where next_look_at > now()`;
 }
 
 async function noteBlind(core: Core, provider: Provider, error: unknown): Promise<void> {

@@ -5,7 +5,7 @@
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
 import { AimaError } from '../errors.ts';
-import { dollars } from '../planner/wording.ts';
+import { dollars } from '../money.ts';
 import { findStored } from './medium.ts';
 import { lockOwnJob, type OwnJob } from './own.ts';
 import { retryPieces } from './retry-pieces.ts';

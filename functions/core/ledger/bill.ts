@@ -13,7 +13,7 @@
  * machine. Where none ever did, all of it is charged to the job that it was rented for. `traffic` is
  * money without time, for the bytes that each job fetched.
  */
-import { price } from '../planner/estimate.ts';
+import { price } from '../money.ts';
 
 export const phases = ['boot', 'load', 'transfer', 'work', 'idle', 'drain', 'traffic'] as const;
 export type Phase = (typeof phases)[number];

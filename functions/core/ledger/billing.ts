@@ -8,7 +8,7 @@
  */
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
-import { dollars } from '../planner/wording.ts';
+import { dollars } from '../money.ts';
 import type { Provider } from '../providers/provider.ts';
 
 const setting = 'billing-compared-at';

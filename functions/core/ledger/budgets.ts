@@ -9,7 +9,7 @@ import { raise, resolve } from '../alerts/alerts.ts';
 import type { Config } from '../config.ts';
 import type { Core } from '../core.ts';
 import { settleJobs } from '../jobs/settle.ts';
-import { dollars } from '../planner/wording.ts';
+import { dollars } from '../money.ts';
 import { readSpent, type Spent } from './spent.ts';
 
 /** A budget that is nearly or quite used up. */

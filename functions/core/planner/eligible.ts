@@ -2,9 +2,10 @@
  * Which offers may be rented at all, whatever the job: policy, and what bad experience bars for now.
  * Every offer that may not has its reason, in one line for people.
  */
+
+import { hourly } from '../money.ts';
 import type { Offer } from '../providers/provider.ts';
 import { type Barred, barredKey, type Policy } from './situation.ts';
-import { hourly } from './wording.ts';
 
 /** Pure. @returns null where it may be rented. */
 export function whyNotEligible(offer: Offer, policy: Policy, barred: Barred): string | null {

@@ -12,8 +12,7 @@ export interface Work {
 }
 
 /**
- * CPU seconds per second of medium on two cores with the packaged models (`npm run bench -- worker`
- * prints them), and per still picture.
+ * CPU seconds per second of medium on two cores with the packaged models, and per still picture.
  */
 const priors: Record<string, { perSecond: number; perPicture: number }> = {
   metadata: { perSecond: 0, perPicture: 0 },
@@ -60,9 +59,4 @@ export function taskOf(work: Work): Task {
 
 export function sortOf({ kind, analyses }: Pick<Work, 'kind' | 'analyses'>): string {
   return `${kind ?? ''}|${analyses.toSorted().join('+')}`;
-}
-
-/** Micro-dollars for some time at an hourly price. */
-export function price(microdollarsPerHour: number, durationMs: number): number {
-  return Math.ceil((microdollarsPerHour * durationMs) / 3_600_000);
 }

@@ -3,6 +3,7 @@
  * and of each that was not chosen from why. Pure.
  */
 import { inOrder } from './choose.ts';
+import { minutes } from './durations.ts';
 import { whyNotEligible } from './eligible.ts';
 import { explainLimit, limitOf } from './limits.ts';
 import type { Option } from './places.ts';
@@ -93,7 +94,7 @@ function describe(
     interruptible,
     priceMicrodollarsPerHour: place.priceMicrodollarsPerHour,
     expectedMicrodollars: microdollars,
-    expectedMinutes: Math.round(doneInMs / 6000) / 10,
+    expectedMinutes: minutes(doneInMs),
     rejectedBecause,
   };
 }

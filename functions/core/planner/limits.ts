@@ -2,10 +2,12 @@
  * Why a job may not go to a place although an offer of its kind may be rented: the limits on what
  * runs, the machine's and the job's own. The reasons are for people, in one line.
  */
+
+import { dollars, hourly } from '../money.ts';
+import { duration } from './durations.ts';
 import type { Option } from './places.ts';
 import type { Left } from './purse.ts';
 import type { Policy, QueuedJob } from './situation.ts';
-import { dollars, duration, hourly } from './wording.ts';
 
 export type Limit =
   | 'stock'

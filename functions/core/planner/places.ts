@@ -2,8 +2,10 @@
  * Places a job could go: a machine that lives, or one that would be rented for it; and what it would
  * cost and take there. Pure.
  */
+
+import { price } from '../money.ts';
 import type { Offer } from '../providers/provider.ts';
-import { price, type Task, taskOf } from './estimate.ts';
+import { type Task, taskOf } from './estimate.ts';
 import type { Learned } from './learned.ts';
 import { type Pace, paceOf } from './pace.ts';
 import type { HeldJob, LiveInstance, Policy } from './situation.ts';

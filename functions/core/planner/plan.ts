@@ -9,11 +9,23 @@
  *
  * A machine is only given the work of the next minutes. What would come later there stays in the
  * queue, where the next look may find it a better place, and where who comes later takes turns with it.
+ *
+ * The rest of this folder, in the order in which a look at the queue needs it:
+ *
+ * - what is: offers.ts keeps what providers offer, history.ts and learned.ts what earlier runs taught, and
+ *   snapshot.ts reads all of it with queue and machines into one value, situation.ts; hold.ts is the brake;
+ * - whose turn, and where it could go: turns.ts; eligible.ts, which offers at all; estimate.ts, what the work
+ *   asks of any machine; pace.ts, what to expect of this one; places.ts, what the job takes and costs there;
+ * - what is allowed and best: limits.ts, purse.ts, choose.ts; quote.ts, and whether a person is asked first;
+ * - why, for people: reasons.ts and durations.ts; explain.ts tells of a dry run what was considered;
+ * - what is done: decide.ts is one look, with locks and transaction; rent.ts writes leases, record.ts the rest.
  */
+
+import { price } from '../money.ts';
 import type { Offer } from '../providers/provider.ts';
 import { choose } from './choose.ts';
 import { whyNotEligible } from './eligible.ts';
-import { price, taskOf } from './estimate.ts';
+import { taskOf } from './estimate.ts';
 import { type Limits, limitOf, type Running } from './limits.ts';
 import { type Option, optionAt, type Place, placeOfInstance, placeOfOffer } from './places.ts';
 import { openPurse, type Purse, reserve } from './purse.ts';

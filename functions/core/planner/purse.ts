@@ -3,7 +3,7 @@
  * expected to cost until they have done what they hold, less what this look has planned.
  */
 import type { Spent } from '../ledger/spent.ts';
-import { price } from './estimate.ts';
+import { price } from '../money.ts';
 import type { Place } from './places.ts';
 import type { LiveInstance, Policy } from './situation.ts';
 

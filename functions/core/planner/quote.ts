@@ -5,11 +5,13 @@
  * alone, in one of the slower runs. The least is what its work alone costs on the cheapest machine
  * that is warm already, in one of the faster runs.
  */
+
+import { hourly } from '../money.ts';
 import { choose } from './choose.ts';
+import { duration, minutes } from './durations.ts';
 import { taskOf, type Work } from './estimate.ts';
 import { optionAt, optionWith, type Place } from './places.ts';
 import type { Policy, QueuedJob } from './situation.ts';
-import { duration, hourly } from './wording.ts';
 
 export interface Quote {
   minMicrodollars: number;
@@ -79,8 +81,4 @@ export function needsConfirmation(
   const likely = Math.max(job.quote?.maxMicrodollars ?? 0, expected);
   // A limit of its own is a word already: it is stopped there.
   return Math.min(likely, job.maxCostMicrodollars ?? Infinity) > confirmAboveMicrodollars;
-}
-
-function minutes(ms: number): number {
-  return Math.round(ms / 6000) / 10;
 }

@@ -1,10 +1,12 @@
 /** The one line that goes with each decision. */
+
+import { dollars } from '../money.ts';
 import { choose } from './choose.ts';
+import { duration } from './durations.ts';
 import { whyNotEligible } from './eligible.ts';
 import { explainLimit, type Limit, type Limits, limitOf } from './limits.ts';
 import type { Option } from './places.ts';
 import type { QueuedJob, Situation } from './situation.ts';
-import { dollars, duration } from './wording.ts';
 
 /** Why a job waits; the words may change from look to look, this only when the reason does. */
 export type WaitReason = Limit | 'held' | 'in_doubt' | 'no_offer' | 'none_eligible' | 'turn';

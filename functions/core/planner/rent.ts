@@ -8,7 +8,7 @@ import type { Tx } from '../database.ts';
 import { newId } from '../ids.ts';
 import { labelOf } from '../instances/label.ts';
 import type { Lease } from '../instances/launch.ts';
-import { lookWhileBusy } from '../instances/sweep.ts';
+import { lookWhileBusy } from '../instances/looks.ts';
 import { takeStock } from './offers.ts';
 import type { Rent } from './plan.ts';
 import { assign } from './record.ts';

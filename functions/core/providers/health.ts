@@ -33,11 +33,7 @@ export async function noteFailure(sql: Sql | Tx, provider: string, error: unknow
 }
 
 /** Pure: for how many seconds nothing is rented there after a failure. */
-export function pauseAfter(
-  reason: ProviderError['reason'],
-  failures: number,
-  retryAfterMs: number | null,
-): number {
+function pauseAfter(reason: ProviderError['reason'], failures: number, retryAfterMs: number | null): number {
   if (reason === 'unauthorized') return unauthorizedPauseSeconds;
   if (reason === 'rate_limited') return Math.ceil((retryAfterMs ?? rateLimitPauseSeconds * 1000) / 1000);
   if (failures < failuresToPause) return 0;

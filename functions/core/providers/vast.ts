@@ -9,7 +9,6 @@
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { microdollars, type ProviderAnswer, parseAnswer } from './http.ts';
-import { longestWaitMs, type PaceClock, realPaceClock } from './pace.ts';
 import {
   type BilledCost,
   type CreateOutcome,
@@ -19,6 +18,7 @@ import {
   type Provider,
   ProviderError,
 } from './provider.ts';
+import { type Clock, longestWaitMs, realClock } from './rate-limit.ts';
 import {
   failure,
   Instance,
@@ -51,7 +51,7 @@ export interface VastOptions extends Wanted {
   image: string;
   /** Of one request; 30 s where it is not set. */
   timeoutMs?: number;
-  clock?: PaceClock;
+  clock?: Clock;
 }
 
 /** @throws Error where the configuration lacks the image or the key. */
@@ -72,7 +72,7 @@ export function openVast(config: Config): Provider {
 }
 
 export function vast(options: VastOptions): Provider {
-  const { apiKey, image, diskGb, timeoutMs = 30_000, clock = realPaceClock } = options;
+  const { apiKey, image, diskGb, timeoutMs = 30_000, clock = realClock } = options;
   const url = new URL(options.url).origin;
   const api = openApi({ url, apiKey, timeoutMs, clock });
 

@@ -1,8 +1,8 @@
 /** Calls of Vast's API: the key, the least time between two of a kind, and pages. */
 import type { z } from 'zod';
 import { askProvider, type ProviderAnswer, type ProviderRequest, parseAnswer } from '../http.ts';
-import { openPace, type PaceClock } from '../pace.ts';
 import { ProviderError } from '../provider.ts';
+import { type Clock, openRateLimit } from '../rate-limit.ts';
 import { failure, name } from './answers.ts';
 
 /**
@@ -27,7 +27,7 @@ export interface ApiOptions {
   url: string;
   apiKey: string;
   timeoutMs: number;
-  clock: PaceClock;
+  clock: Clock;
 }
 
 export interface Call {
@@ -43,14 +43,14 @@ interface Page {
 }
 
 export function openApi({ url, apiKey, timeoutMs, clock }: ApiOptions) {
-  const pace = openPace(intervalsMs, clock);
+  const inTime = openRateLimit(intervalsMs, clock);
 
   /** Sends it once. @throws ProviderError `rate_limited` where it was not sent: an answer of 429 is returned. */
   function ask({ endpoint, path, query = {}, body }: Call): Promise<ProviderAnswer> {
     const target = new URL(path, url);
     for (const [key, value] of Object.entries(query))
       target.searchParams.set(key, typeof value === 'string' ? value : JSON.stringify(value));
-    return pace(endpoint, () =>
+    return inTime(endpoint, () =>
       askProvider(name, {
         method: endpoint.split(' ')[0] as ProviderRequest['method'],
         url: target,

@@ -12,12 +12,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { ProviderError } from './provider.ts';
 
-export interface PaceClock {
+export interface Clock {
   nowMs(): number;
   sleep(ms: number): Promise<void>;
 }
 
-export const realPaceClock: PaceClock = {
+export const realClock: Clock = {
   nowMs: () => Date.now(),
   sleep: (ms) => setTimeout(ms),
 };
@@ -26,7 +26,10 @@ export const realPaceClock: PaceClock = {
  * Makes the call as soon as its endpoint may be asked again.
  * @throws ProviderError `rate_limited` where the line is too long: the call was not made, for certain.
  */
-export type Pace<Endpoint extends string> = <T>(endpoint: Endpoint, call: () => Promise<T>) => Promise<T>;
+export type RateLimit<Endpoint extends string> = <T>(
+  endpoint: Endpoint,
+  call: () => Promise<T>,
+) => Promise<T>;
 
 /** Requests that leave in time may arrive a little closer together. */
 const marginMs = 100;
@@ -35,10 +38,10 @@ const marginMs = 100;
 export const longestWaitMs = 30_000;
 
 /** @param intervalsMs the least time between two calls of an endpoint. */
-export function openPace<Endpoint extends string>(
+export function openRateLimit<Endpoint extends string>(
   intervalsMs: Record<Endpoint, number>,
-  clock: PaceClock = realPaceClock,
-): Pace<Endpoint> {
+  clock: Clock = realClock,
+): RateLimit<Endpoint> {
   const freeAtMs = new Map<Endpoint, number>();
   return async (endpoint, call) => {
     const nowMs = clock.nowMs();

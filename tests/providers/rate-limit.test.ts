@@ -1,16 +1,16 @@
 /** How calls of an endpoint are spaced. */
 import { describe, expect, it } from 'vitest';
-import { openPace } from '../../functions/core/providers/pace.ts';
 import { ProviderError } from '../../functions/core/providers/provider.ts';
+import { openRateLimit } from '../../functions/core/providers/rate-limit.ts';
 import { manualClock } from './simulator/clock.ts';
 
 function stand() {
   const market = manualClock(0);
   const sleep = (ms: number) => new Promise<void>((done) => market.after(ms, done));
-  const pace = openPace({ read: 1900, end: 900 }, { nowMs: market.nowMs, sleep });
+  const limit = openRateLimit({ read: 1900, end: 900 }, { nowMs: market.nowMs, sleep });
   const made: string[] = [];
   const call = (endpoint: 'read' | 'end', what: string) =>
-    pace(endpoint, async () => {
+    limit(endpoint, async () => {
       made.push(`${what} at ${market.nowMs()}`);
       return what;
     });
@@ -18,10 +18,10 @@ function stand() {
     market.advance(ms);
     for (let turn = 0; turn < 10; turn++) await null;
   };
-  return { call, made, advance, pace };
+  return { call, made, advance, limit };
 }
 
-describe('pace', () => {
+describe('rate limit', () => {
   it('makes a first call at once and the next ones in order, each after the interval', async () => {
     const { call, made, advance } = stand();
     const calls = ['a', 'b', 'c'].map((what) => call('read', what));
@@ -39,9 +39,9 @@ describe('pace', () => {
   });
 
   it('goes on after a call that failed, and while one hangs', async () => {
-    const { pace, call, made, advance } = stand();
-    void pace('end', () => new Promise(() => {}));
-    const failing = pace('end', async () => {
+    const { limit, call, made, advance } = stand();
+    void limit('end', () => new Promise(() => {}));
+    const failing = limit('end', async () => {
       throw new Error('no answer');
     });
     void failing.catch(() => made.push('failed'));

@@ -1,9 +1,9 @@
 /** RunPod's word that a serverless job is over. It proves nothing: we look at once instead of at the next sweep. */
-import type { Core } from '../core.ts';
-import { AimaError } from '../errors.ts';
-import { endInstances } from '../instances/end.ts';
-import { sweepInstances } from '../instances/sweep.ts';
-import { isWebhookToken } from './runpod-serverless/webhook.ts';
+import type { Core } from '../core/core.ts';
+import { AimaError } from '../core/errors.ts';
+import { endInstances } from '../core/instances/end.ts';
+import { sweepInstances } from '../core/instances/sweep.ts';
+import { isWebhookToken } from '../core/providers/runpod-serverless/webhook.ts';
 
 /** @throws AimaError `not_found` for a token that is not ours: nobody learns which instances there are. */
 export async function onServerlessWebhook(core: Core, instanceId: string, token: string): Promise<void> {
