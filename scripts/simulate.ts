@@ -19,7 +19,7 @@ const names = simulatedProviders.map(({ name }) => name);
 const usage = `npm run simulate -- [options] NAME…
 
   NAME             ${names.join(', ')}
-  --accept S       seconds from a request until the image is pulled (default 1)
+  --accept S       seconds from a request until it begins to pull the image (default 1)
   --pull S         seconds that pulling takes (default 3)
   --data FOLDER    of the system that is to use them (default: AIMA_DATA_DIR, data/simulated)
 

@@ -44,15 +44,20 @@ export async function runCrashes(
       const result = await runTrial(stage, {
         name: `kill -9 before message ${nth} of ${operation === 'decide' ? 'the launch' : 'the termination'}`,
         injects: 1,
-        // Only the child acts until it is dead: the stage must not do its work for it.
+        // Only the child does it: the stage must not be quicker.
         before: () => {
-          stage.isDeaf = true;
+          stage.isFrozen = operation === 'decide';
         },
         async during() {
-          if (isDone || !(await isTime(stage, operation))) return;
+          if (isDone) return;
+          if (operation === 'end') stage.isFrozen ||= await hasBegun(stage);
+          if (!(await isTime(stage, operation))) return;
           isDone = true;
           isWhole = await runChild(stage, operation, nth);
-          stage.isDeaf = false;
+          stage.isFrozen = false;
+        },
+        after() {
+          if (!isDone) throw new Error(`nobody was killed before message ${nth}`);
         },
       });
       results.push(result);
@@ -62,6 +67,11 @@ export async function runCrashes(
     await stage.close();
   }
   return results;
+}
+
+async function hasBegun({ sql }: Stage): Promise<boolean> {
+  const [running] = await sql`select from jobs where state = 'running' limit 1`;
+  return running !== undefined;
 }
 
 /** The launch begins with a queued job; the termination with an instance that is to end. */

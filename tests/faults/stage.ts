@@ -62,6 +62,8 @@ export interface Stage {
   lastFinish: Map<string, number>;
   /** While true no bell is heard: only sweeps find what is to do. */
   isDeaf: boolean;
+  /** While true not even sweeps come: nobody does anything but workers and providers. */
+  isFrozen: boolean;
   isStoreThere: boolean;
   restartPostgres(): Promise<void>;
   stopBroker(): Promise<void>;
@@ -178,7 +180,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
   let sinceSweepMs = 0;
 
   async function hear(): Promise<void> {
-    if (!rung || stage.isDeaf) return;
+    if (!rung || stage.isDeaf || stage.isFrozen) return;
     rung = false;
     await Promise.all([decide(core), decide(secondCore)]);
     await settleJobs(core);
@@ -196,6 +198,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
     clock,
     lastFinish: new Map(),
     isDeaf: false,
+    isFrozen: false,
     isStoreThere: true,
     async pass(ms) {
       await age(sql, columns, ms);
@@ -203,7 +206,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
       while (working.size > 0) await Promise.all(working);
       await hear();
       sinceSweepMs += ms;
-      if (sinceSweepMs >= sweepMs) {
+      if (sinceSweepMs >= sweepMs && !stage.isFrozen) {
         sinceSweepMs = 0;
         await stage.sweep();
       }
