@@ -17,6 +17,8 @@ export interface Trial {
   after?(stage: Stage): Promise<void> | void;
   /** It cannot be told apart at a provider without a list. */
   needsList?: boolean;
+  /** Other people's machines must not take the only GPU there is. */
+  needsRoom?: boolean;
 }
 
 const html = '<html><body>503 Service Temporarily Unavailable</body></html>';
@@ -85,6 +87,7 @@ const lists: Trial[] = [
     name: 'list: other people’s machines in the account',
     injects: 1,
     needsList: true,
+    needsRoom: true,
     before({ simulator: { market } }) {
       const offer = market.offers[0]!;
       offer.stock += 3;

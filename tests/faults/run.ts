@@ -133,6 +133,7 @@ export async function runCatalogue(
   try {
     for (const trial of allTrials()) {
       if (trial.needsList && !stage.provider.isListed) continue;
+      if (trial.needsRoom && stage.provider.name === 'ssh') continue;
       if (options.filter && !options.filter(trial)) continue;
       await forget(stage);
       const result = await runTrial(stage, trial);
