@@ -1,12 +1,13 @@
 /**
  * `npm run analyze -- FILE…`: uploads files to the running system, follows their jobs, prints what
- * was found and writes it beside each file (`talk.mp4.json`, `talk.mp4.vtt`).
+ * was found and writes it beside each file (`talk.mp4.json`, `talk.mp4.vtt`), then what it cost.
  */
 import { stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Api } from './analyze/api.ts';
+import { Api, type Job, NoAnswerError } from './analyze/api.ts';
+import { areDone, bill, machinesOf } from './analyze/bill.ts';
 import { ProgressLine } from './analyze/progress-line.ts';
 import { summary } from './analyze/summary.ts';
 import { uploadFile } from './analyze/upload.ts';
@@ -21,6 +22,10 @@ const usage = `npm run analyze -- [options] FILE…
   --token TOKEN    default: AIMA_TOKEN, or the one in the data folder (AIMA_DATA_DIR, ./data)`;
 
 const pollMs = 500;
+/** A system that is started anew answers again within that. */
+const noAnswerMs = 60_000;
+/** What is paid is known when the machines are gone, which takes a provider some seconds. */
+const billPatienceMs = 15_000;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -79,19 +84,51 @@ async function main(): Promise<number> {
     }
     console.log(`written: ${written.join(', ')}`);
   }
+  await printBills(
+    api,
+    files.map(({ name }, index) => ({ name, jobId: jobs[index]!.jobId })),
+  );
   return failures === 0 ? 0 : 1;
 }
 
-async function follow(api: Api, jobId: string, line: ProgressLine) {
-  for (;;) {
-    const job = await api.job(jobId);
-    line.show(job.state, job.progress);
+async function follow(api: Api, jobId: string, line: ProgressLine): Promise<Job> {
+  for (let heardAtMs = Date.now(); ; ) {
+    const job = await api.job(jobId).catch((error: unknown) => {
+      if (!(error instanceof NoAnswerError) || Date.now() > heardAtMs + noAnswerMs) throw error;
+      return null;
+    });
+    if (job === null) {
+      line.show('the system does not answer; trying again', 0);
+      await sleep(pollMs);
+      continue;
+    }
+    heardAtMs = Date.now();
+    line.show(stateOf(job), job.progress);
     if (['succeeded', 'failed', 'canceled', 'expired'].includes(job.state)) {
       line.end();
       return job;
     }
     await sleep(pollMs);
   }
+}
+
+/** With what the planner says of one that waits. */
+function stateOf({ jobId, state, queue }: Job): string {
+  const said = queue?.reason ? `${state}: ${queue.reason}` : state;
+  return state === 'awaiting_confirmation'
+    ? `${said}; agree with POST /function/jobs/${jobId}/confirm`
+    : said;
+}
+
+async function printBills(api: Api, files: { name: string; jobId: string }[]): Promise<void> {
+  const read = () => Promise.all([Promise.all(files.map(({ jobId }) => api.job(jobId))), api.machines()]);
+  let [jobs, machines] = await read();
+  for (const sinceMs = Date.now(); Date.now() < sinceMs + billPatienceMs; [jobs, machines] = await read()) {
+    if (jobs.every((job) => areDone(machinesOf(job, machines)))) break;
+    await sleep(pollMs);
+  }
+  console.log();
+  for (const [index, { name }] of files.entries()) console.log(`${name}: ${bill(jobs[index]!, machines)}`);
 }
 
 try {

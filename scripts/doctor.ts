@@ -36,7 +36,7 @@ async function examineAll(config: Config): Promise<number> {
 
 try {
   const faults = await examineAll(installationConfig(process.env));
-  console.log(faults === 0 ? '\nAll is well.' : `\n${faults} faults.`);
+  console.log(faults === 0 ? '\nAll is well.' : `\n${faults === 1 ? '1 fault' : `${faults} faults`}.`);
   process.exit(faults === 0 ? 0 : 1);
 } catch (error) {
   console.error(`FAULT  ${(error as Error).message}`);

@@ -7,7 +7,7 @@
  */
 
 import { realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AlreadyRunningError } from '../infra/embedded/supervisor/lock.ts';
 import { type EmbeddedSystem, setUp, startSystem } from '../infra/embedded/supervisor/system.ts';
@@ -39,12 +39,23 @@ AIMA is ready after ${seconds(performance.now())}.
   data       ${env.AIMA_DATA_DIR}  with secrets/ and logs/${place === database ? '' : `\n  database   ${place}  because Postgres may not enter the data folder`}
 
 ${publicAddresses(env)}Analyse files, in another terminal:
-  npm run analyze -- talk.mp4 photo.jpg
+  ${elsewhere(env)}npm run analyze -- talk.mp4 photo.jpg
 See the jobs:
   curl -H 'Authorization: Bearer ${secrets['api-token']}' ${env.AIMA_GATEWAY_URL}/function/jobs
 
 Ctrl-C stops it.
 `;
+}
+
+/** What another terminal must know to find this system and its token. */
+function elsewhere({ AIMA_DATA_DIR, AIMA_GATEWAY_URL }: EmbeddedSystem['env']): string {
+  const settings = {
+    ...(AIMA_DATA_DIR === resolve('data') ? {} : { AIMA_DATA_DIR }),
+    ...(AIMA_GATEWAY_URL === 'http://127.0.0.1:8080' ? {} : { AIMA_GATEWAY_URL }),
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value} `)
+    .join('');
 }
 
 /** What must be let through a firewall and a router, with the same numbers, where machines are rented. */

@@ -10,7 +10,7 @@ import { viewJob } from '../core/jobs/view.ts';
 import { JobParams } from './read.ts';
 
 const RetryRequest = z
-  .object({
+  .strictObject({
     fromScratch: z
       .boolean()
       .default(false)

@@ -33,7 +33,8 @@ export default defineFunction({
       summary: 'Plan now, or only tell what would be done',
       description:
         'A dry run writes nothing, and tells beside the decisions every place that was considered for a job, with money and time, and why each that was rejected was.',
-      body: z.object({ dryRun: z.boolean().default(false) }).prefault({}),
+      // Strict: a dry run that is misspelt must not rent.
+      body: z.strictObject({ dryRun: z.boolean().default(false) }).prefault({}),
       responses: { 200: { description: 'What was decided, each with its reason', schema: Plan } },
       async handle({ body }) {
         if (body.dryRun) return dryRun(core());

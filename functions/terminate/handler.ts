@@ -20,7 +20,8 @@ const InstanceId = z.string().regex(idPattern);
 /** The function may take 55 s (stack.yml): some of it is left for an answer that is already on its way. */
 const stopPatienceMs = 40_000;
 
-const End = z.object({ instanceId: InstanceId });
+const End = z.strictObject({ instanceId: InstanceId });
+const EndAll = z.strictObject({ all: z.literal(true) });
 const Ended = z.object({ instanceId: InstanceId, gone: z.boolean() });
 
 export default defineFunction({
@@ -42,7 +43,7 @@ export default defineFunction({
       summary: 'End an instance now, or everything; jobs go back to the queue',
       description:
         'With `all` the queue is held first, until somebody releases it; then every machine of ours is ended, also those that nobody knows of.',
-      body: z.union([End, z.object({ all: z.literal(true) })]),
+      body: z.union([End, EndAll]),
       responses: {
         200: {
           description:

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { InstanceView } from '../../functions/core/instances/list.ts';
 import { ResultDocument } from '../../functions/core/results/schema.ts';
 import { SubmitAnswer, SubmittedJob } from '../../functions/core/submit/request.ts';
 
@@ -11,9 +12,19 @@ const Job = z.object({
   progress: z.number(),
   error: z.object({ code: z.string(), detail: z.string().nullable() }).loose().nullable(),
   costMicrodollars: z.number(),
+  quote: z.object({ minMicrodollars: z.number(), maxMicrodollars: z.number() }).nullable(),
+  queue: z.object({ reason: z.string().nullable() }).nullable(),
+  medium: z.object({ uploadedAt: z.string().nullable() }),
+  finishedAt: z.string().nullable(),
+  attempts: z.array(
+    z.object({ instanceId: z.string(), startedAt: z.string(), endedAt: z.string().nullable() }),
+  ),
 });
 
 export type Job = z.infer<typeof Job>;
+
+/** The system is not there, or starts just now. */
+export class NoAnswerError extends Error {}
 
 export class Api {
   readonly #url: string;
@@ -43,6 +54,11 @@ export class Api {
     return Job.parse(await this.#json('GET', `/function/jobs/${jobId}`));
   }
 
+  /** Those that live and those that ended last. */
+  async machines(): Promise<InstanceView[]> {
+    return z.array(InstanceView).parse(await this.#json('GET', '/function/orchestrate'));
+  }
+
   async result(jobId: string): Promise<ResultDocument> {
     return ResultDocument.parse(await this.#json('GET', `/function/jobs/${jobId}/result`));
   }
@@ -61,19 +77,23 @@ export class Api {
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),
     }).catch((cause: unknown) => {
-      throw new Error(`Nothing answers at ${this.#url}. Is the system running (npm start)?`, { cause });
+      throw new NoAnswerError(`Nothing answers at ${this.#url}. Is the system running (npm start)?`, {
+        cause,
+      });
     });
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as {
+      code?: string;
       title?: string;
       detail?: string;
       advice?: string;
     };
-    throw new Error(
-      [problem.title ?? `The server answered ${response.status}`, problem.detail, problem.advice]
-        .filter(Boolean)
-        .join('. '),
-    );
+    const title = problem.title ?? `The server answered ${response.status}`;
+    const advice =
+      problem.code === 'unauthorized'
+        ? 'Set AIMA_DATA_DIR to the data folder of the system that runs, or give --token.'
+        : problem.advice;
+    throw new Error([`${title}:`, problem.detail, advice].filter(Boolean).join(' '));
   }
 }
 

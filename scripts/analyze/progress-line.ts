@@ -3,12 +3,14 @@ import type { WriteStream } from 'node:tty';
 
 const barCharacters = 24;
 
+type Terminal = Pick<WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
+
 export class ProgressLine {
-  readonly #out: Pick<WriteStream, 'write'> & { isTTY?: boolean };
+  readonly #out: Terminal;
   readonly #name: string;
   #shown = '';
 
-  constructor(out: Pick<WriteStream, 'write'> & { isTTY?: boolean }, name: string) {
+  constructor(out: Terminal, name: string) {
     this.#out = out;
     this.#name = name;
   }
@@ -17,7 +19,9 @@ export class ProgressLine {
   show(what: string, fraction: number): void {
     const filled = Math.round(fraction * barCharacters);
     const bar = '█'.repeat(filled) + '░'.repeat(barCharacters - filled);
-    const text = `${this.#name}  ${bar} ${String(Math.round(fraction * 100)).padStart(3)} %  ${what}`;
+    const whole = `${this.#name}  ${bar} ${String(Math.round(fraction * 100)).padStart(3)} %  ${what}`;
+    // A line that wraps cannot be drawn over.
+    const text = whole.slice(0, (this.#out.columns ?? Infinity) - 1);
     const news = this.#out.isTTY ? text : `${this.#name}: ${what}`;
     if (news === this.#shown) return;
     this.#shown = news;

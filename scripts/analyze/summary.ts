@@ -9,7 +9,6 @@ export function summary(job: Job, result: ResultDocument): string {
     medium.durationMs ? clock(medium.durationMs) : null,
     medium.width ? `${medium.width}×${medium.height}` : null,
     result.run ? `analysed in ${(result.run.wallMs / 1000).toFixed(1)} s` : null,
-    `$${(job.costMicrodollars / 1e6).toFixed(4)}`,
   ];
   const sections = [
     `${medium.name}: ${job.state}${result.status === 'partial' ? ' (partial result)' : ''}`,

@@ -40,9 +40,14 @@ export async function examineProvider(config: Config, opened: OpenedProvider): P
     ...(isConfigured
       ? []
       : [ok(name, 'has what it needs, and is not among AIMA_PROVIDERS: nothing is rented there')]),
-    ...findings.flat(),
+    ...withoutRepeats(findings.flat()),
     ok(name, `dead man's switch: ${switches[provider.deadMansSwitch]}`),
   ];
+}
+
+/** A key that is not taken is said by every call. */
+function withoutRepeats(findings: Finding[]): Finding[] {
+  return findings.filter(({ text }, index) => findings.findIndex((one) => one.text === text) === index);
 }
 
 async function what(name: string, check: () => Promise<Finding[]>): Promise<Finding[]> {

@@ -4,10 +4,34 @@ import type { Market } from '../../tests/providers/simulator/market.ts';
 
 const calls: readonly string[] = ['offers', 'create', 'list', 'read', 'terminate', 'costs'] satisfies Call[];
 
+/** Whether a name says it all; the others need figures and are given as JSON. */
+const isPlain: Record<Fault['kind'], boolean> = {
+  dropped: true,
+  answer_lost: true,
+  answer: false,
+  slow: false,
+  never_appears: true,
+  appears_late: false,
+  id_reused: true,
+  dearer: false,
+  other_gpu: false,
+  ailing: false,
+  empty: true,
+  partial: true,
+  stale: true,
+  sold_out: true,
+  failed_yet_made: false,
+  ignored: true,
+  denied: true,
+};
+const plainKinds = Object.keys(isPlain).filter((kind) => isPlain[kind as Fault['kind']]);
+
 export const help = `While it runs, type:
   fault CALL KIND [TIMES]   for the next calls of a kind; CALL: ${calls.join(', ')};
-                            KIND: dropped, answer_lost, empty, partial, stale, never_appears, ignored, …
-                            or JSON, such as {"kind":"answer","status":500,"body":"oops","done":true}
+                            KIND: ${plainKinds.slice(0, 5).join(', ')},
+                            ${plainKinds.slice(5).join(', ')}, or JSON, such as
+                            {"kind":"answer","status":500,"body":"oops","done":true}
+  clear                     nothing goes wrong any more
   preempt                   takes a machine away
   stock N                   leaves so many of every offer`;
 
@@ -26,12 +50,24 @@ export function carryOut(line: string, markets: readonly Market[]): string {
     for (const offer of markets.flatMap(({ offers }) => offers)) offer.stock = stock;
     return `${stock} left of each offer`;
   }
+  if (command === 'clear') {
+    for (const { faults } of markets) faults.clear();
+    return 'nothing goes wrong any more';
+  }
   if (command !== 'fault') throw new Error(`${command} is not known`);
   const call = words.shift();
   if (!call || !calls.includes(call)) throw new Error(`fault CALL …: one of ${calls.join(', ')}`);
   const times = /^\d+$/.test(words.at(-1) ?? '') ? Number(words.pop()) : 1;
   const text = words.join(' ');
-  const fault = (text.startsWith('{') ? JSON.parse(text) : { kind: text }) as Fault;
+  const fault = faultOf(text);
   for (const market of markets) market.faults.add(call as Call, fault, times);
   return `the next ${times} calls of ${call} go wrong: ${JSON.stringify(fault)}`;
+}
+
+function faultOf(text: string): Fault {
+  const isJson = text.startsWith('{');
+  const fault = (isJson ? JSON.parse(text) : { kind: text }) as Fault;
+  if (!Object.hasOwn(isPlain, fault.kind)) throw new Error(`there is no fault ${fault.kind}`);
+  if (!isJson && !isPlain[fault.kind]) throw new Error(`${fault.kind} needs more: give it as JSON`);
+  return fault;
 }

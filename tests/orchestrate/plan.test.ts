@@ -61,6 +61,12 @@ describe('a dry run', () => {
   });
 });
 
+it('a dry run that is misspelt rents nothing', async () => {
+  await stage.queue();
+  expect((await post('/', { dryrun: true })).status).toBe(400);
+  expect(stage.simulator.market.alive()).toHaveLength(0);
+});
+
 it('a look on request does what it decides', async () => {
   await stage.queue();
   const { body } = await post('/', {});

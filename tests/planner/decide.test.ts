@@ -217,7 +217,14 @@ describe('a job that may cost more than may be spent unasked', () => {
     const jobId = await stage.queue();
     expect((await decide(cautious)).actions.map((action) => action.type)).toEqual(['ask']);
     const asked = await viewJob(stage.core, owner, jobId);
-    expect(asked).toMatchObject({ state: 'awaiting_confirmation', quote: expect.any(Object), queue: null });
+    expect(asked).toMatchObject({
+      state: 'awaiting_confirmation',
+      quote: expect.any(Object),
+      queue: {
+        position: null,
+        reason: expect.stringMatching(/^it may cost \$.* more than may be spent unasked/),
+      },
+    });
     expect(await eventsOf(jobId)).toEqual([
       { type: 'plan.ask', because: expect.stringMatching(/more than may be spent unasked$/) },
     ]);

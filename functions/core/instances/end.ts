@@ -12,6 +12,7 @@ import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
 import { recordCharges } from '../ledger/charges.ts';
+import { hourly } from '../money.ts';
 import { noteFailure } from '../providers/health.ts';
 import type { Provider } from '../providers/provider.ts';
 import { closeLogins } from './credentials.ts';
@@ -188,17 +189,24 @@ function notGone(instanceId: string): string {
 export async function watchEndings(core: Core): Promise<void> {
   await forgetNeverReady(core);
   const stuck = await core.sql<
-    { instanceId: string; provider: string; label: string; terminateTries: number; minutes: number }[]
+    {
+      instanceId: string;
+      provider: string;
+      label: string;
+      priceMicrodollarsPerHour: number;
+      terminateTries: number;
+      minutes: number;
+    }[]
   >`
-    select instance_id, provider, label, terminate_tries,
+    select instance_id, provider, label, price_microdollars_per_hour, terminate_tries,
       (extract(epoch from now() - terminating_at) / 60)::integer as minutes
     from instances
     where state = 'terminating' and terminating_at < now() - make_interval(mins => ${core.config.AIMA_ALERT_AFTER_MINUTES})`;
-  for (const { instanceId, provider, label, terminateTries, minutes } of stuck) {
+  for (const { instanceId, provider, label, priceMicrodollarsPerHour, terminateTries, minutes } of stuck) {
     await raise(core.sql, {
       key: notGone(instanceId),
       severity: 'critical',
-      text: `${provider} has not confirmed for ${minutes} minutes that ${label} is gone (asked ${terminateTries} times). It may still be billed: look at the provider's own page.`,
+      text: `${provider} has not confirmed for ${minutes} min that ${label} is gone (asked ${terminateTries} times). It may still be billed, at ${hourly(priceMicrodollarsPerHour)}: end it on the provider's own page.`,
       data: { provider, label, instanceId },
     });
   }

@@ -186,7 +186,7 @@ async function tellOrphans({ sql, config }: Core, provider: Provider, orphans: O
     await raise(sql, {
       key: keyOf(providerInstanceId),
       severity: 'critical',
-      text: `${provider.name} still shows ${label}, which no lease has and which it was asked to end ${asked!.minutes} minutes ago. It may be billed and is in no budget: end it on the provider's own page.`,
+      text: `${provider.name} still shows ${label}, which no lease has and which it was asked to end ${asked!.minutes} min ago. It may be billed and is in no budget: end it on the provider's own page.`,
       data: { provider: provider.name, label, providerInstanceId },
     });
   }

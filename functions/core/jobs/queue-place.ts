@@ -18,8 +18,12 @@ interface Waiting {
   instanceId: string | null;
 }
 
-/** null where the job does not wait for a worker. */
+/** null where the job does not wait for a worker, nor for a person's word before it may. */
 export async function queuePlace(core: Pick<Core, 'sql'>, job: Waiting): Promise<JobView['queue']> {
+  if (job.state === 'awaiting_confirmation') {
+    const reason = await lastReason(core, job.jobId);
+    return { position: null, notBeforeAt: null, expectedStartAt: null, reason };
+  }
   if (job.state !== 'queued' && job.state !== 'assigned') return null;
   const isQueued = job.state === 'queued';
   const [ahead, reason] = await Promise.all([

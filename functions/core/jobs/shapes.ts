@@ -121,10 +121,10 @@ export const Quote = z
   .meta({ id: 'Quote', description: 'What a job should cost and how long it should take, told beforehand' });
 
 const QueuePlace = z.object({
-  position: z
-    .int()
-    .min(1)
-    .meta({ description: 'Queued: whose turn it is among all queued jobs. Assigned: on its instance.' }),
+  position: z.int().min(1).nullable().meta({
+    description:
+      'Queued: whose turn it is among all queued jobs. Assigned: on its instance. null while it awaits confirmation.',
+  }),
   notBeforeAt: at.nullable().meta({ description: 'After a failed attempt: no new one before' }),
   expectedStartAt: at.nullable().meta({
     description: 'As the planner saw it last; null where it cannot be told, or should have been by now',
@@ -148,7 +148,9 @@ export const JobView = z
     }),
     deadlineAt: at.nullable().meta({ description: 'When its result is wanted' }),
     quote: Quote.nullable().meta({ description: 'null until it was queued while there were offers' }),
-    queue: QueuePlace.nullable().meta({ description: 'Only while queued or assigned' }),
+    queue: QueuePlace.nullable().meta({
+      description: 'Only while queued, assigned or awaiting confirmation',
+    }),
     instanceId: JobId.nullable(),
     attempt: z.int(),
     maxAttempts: z.int(),

@@ -50,21 +50,21 @@ export function limitsOf(spent: Spent, config: Config, now: Date): Limit[] {
   const all: { key: string; name: string; userId: string | null; spent: number; most: number }[] = [
     {
       key: `budget:day:${day}`,
-      name: `of ${day}`,
+      name: `on ${day}`,
       userId: null,
       spent: spent.todayMicrodollars,
       most: config.AIMA_MAX_DOLLARS_PER_DAY,
     },
     {
       key: `budget:month:${month}`,
-      name: `of ${month}`,
+      name: `in ${month}`,
       userId: null,
       spent: spent.monthMicrodollars,
       most: config.AIMA_MAX_DOLLARS_PER_MONTH,
     },
     ...Object.entries(spent.todayByUser).map(([userId, microdollars]) => ({
       key: `budget:user:${userId}:${day}`,
-      name: `of user ${userId} on ${day}`,
+      name: `by user ${userId} on ${day}`,
       userId,
       spent: microdollars,
       most: config.AIMA_MAX_DOLLARS_PER_USER_PER_DAY,
@@ -76,7 +76,7 @@ export function limitsOf(spent: Spent, config: Config, now: Date): Limit[] {
       key,
       userId,
       state: spent >= most ? 'reached' : 'near',
-      text: `${dollars(spent)} of the ${dollars(most)} that may be spent ${name} (UTC) are spent.`,
+      text: `${dollars(spent)} are spent, of ${dollars(most)} that may be spent ${name} (UTC).`,
     }));
 }
 
@@ -88,7 +88,7 @@ async function tellLimits({ sql }: Core, limits: readonly Limit[]): Promise<void
       await raise(sql, {
         key: `${key}:reached`,
         severity: 'critical',
-        text: `${text} What it paid for is stopped, and nothing more is rented before it ends or is raised.`,
+        text: `${text} What it paid for is stopped, and nothing more is rented until that time is over or the limit is raised.`,
       });
   }
   const keys = limits.flatMap(({ key, state }) => (state === 'reached' ? [key, `${key}:reached`] : [key]));
