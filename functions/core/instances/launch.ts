@@ -14,6 +14,7 @@ import { noteFailure, noteSuccess, pauseProvider } from '../providers/health.ts'
 import { withoutPasswords } from '../providers/http.ts';
 import type { CreateOutcome, Offer, Refusal } from '../providers/provider.ts';
 import { closeLogins, openLogins, workerEnvironment } from './credentials.ts';
+import { endIfDearer } from './dearer.ts';
 import { releaseJobs, startEnding } from './end.ts';
 import { avoid, lessonOfRefusal } from './memory.ts';
 
@@ -25,9 +26,6 @@ export interface Lease {
   deadlineAt: Date;
   maxCostMicrodollars: number;
 }
-
-/** What is billed may differ from what was offered by rounding, and by no more. */
-const mostDearer = 1.02;
 
 /** For how long nothing is rented from an account that a person must see to. */
 const accountPauseSeconds = 10 * 60;
@@ -79,14 +77,9 @@ async function record(core: Core, lease: Lease, outcome: CreateOutcome): Promise
   await noteSuccess(core.sql, provider);
   if (outcome.kind === 'broken') {
     await startEnding(core, instanceId, 'broken', `${provider}: ${withoutPasswords(outcome.detail)}`);
-  } else if (outcome.priceMicrodollarsPerHour > offer.priceMicrodollarsPerHour * mostDearer) {
-    const dollars = (microdollars: number) => `$${(microdollars / 1e6).toFixed(3)}`;
-    await startEnding(
-      core,
-      instanceId,
-      'dearer',
-      `It was offered for ${dollars(offer.priceMicrodollarsPerHour)} an hour and costs ${dollars(outcome.priceMicrodollarsPerHour)}.`,
-    );
+  } else {
+    const { priceMicrodollarsPerHour } = outcome;
+    await endIfDearer(core, instanceId, offer.priceMicrodollarsPerHour, priceMicrodollarsPerHour);
   }
 }
 

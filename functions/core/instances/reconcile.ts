@@ -10,6 +10,7 @@
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
 import { type Machine, type Provider, ProviderError } from '../providers/provider.ts';
+import { endIfDearer } from './dearer.ts';
 import { startEnding } from './end.ts';
 import { hintedId } from './hint.ts';
 import { instanceOfLabel } from './label.ts';
@@ -29,9 +30,6 @@ interface LiveLease {
   isDue: boolean;
   priceMicrodollarsPerHour: number;
 }
-
-/** What is billed may differ from what was agreed to by rounding, and by no more. */
-const mostDearer = 1.02;
 
 type OurMachine = Machine & { instanceId: string };
 
@@ -82,22 +80,8 @@ async function adopt(core: Core, lease: LiveLease, machine: Machine, shown: Show
       running_at = case when ${machine.status === 'running'} then coalesce(running_at, now()) else running_at end
     where instance_id = ${instanceId}
       and (seen_at is null or vanished_reads > 0 or ${machine.status === 'running'} and running_at is null)`;
-  const price = machine.priceMicrodollarsPerHour ?? 0;
-  if (price > lease.priceMicrodollarsPerHour * mostDearer) await endDearer(core, lease, price);
-}
-
-/** Some providers only tell afterwards what they take. It is billed as they say until it is gone. */
-async function endDearer(core: Core, lease: LiveLease, price: number): Promise<void> {
-  const dollars = (microdollars: number) => `$${(microdollars / 1e6).toFixed(3)}`;
-  const agreed = lease.priceMicrodollarsPerHour;
-  await core.sql`
-    update instances set price_microdollars_per_hour = ${price} where instance_id = ${lease.instanceId}`;
-  await startEnding(
-    core,
-    lease.instanceId,
-    'dearer',
-    `It was rented for ${dollars(agreed)} an hour and costs ${dollars(price)}.`,
-  );
+  const billed = machine.priceMicrodollarsPerHour ?? 0;
+  await endIfDearer(core, instanceId, lease.priceMicrodollarsPerHour, billed);
 }
 
 /** A machine that we did not delete is only gone when two reads by id say so, and only once it must be known. */
