@@ -38,18 +38,24 @@ function limited(more: Partial<Config>): Core {
 async function running(options: { ranSeconds: number; maxCostMicrodollars?: number; pricePerHour?: number }) {
   const { sql } = system.core;
   const jobId = await insertJob(sql);
-  await sql`update jobs set max_cost_microdollars = ${options.maxCostMicrodollars ?? null} where job_id = ${jobId}`;
   const instanceId = await insertRented(sql, {
     requestedAgo: options.ranSeconds,
     pricePerHour: options.pricePerHour ?? 1_000_000,
     rentedFor: jobId,
   });
-  await sql`select open_worker_login(${instanceId}, ${scramVerifier('secret')}, now() + interval '1 hour')`;
-  const server: Server = openServer(system.database.url(`aima_worker_${instanceId}`, 'secret'), life.signal);
-  await server.hello({ version: 'test' });
+  const server = await workerOf(instanceId);
   await assignJob(sql, jobId, instanceId);
   const job = (await server.claim())!;
+  await sql`update jobs set max_cost_microdollars = ${options.maxCostMicrodollars ?? null} where job_id = ${jobId}`;
   return { jobId, instanceId, server, job };
+}
+
+async function workerOf(instanceId: string): Promise<Server> {
+  await system.core
+    .sql`select open_worker_login(${instanceId}, ${scramVerifier('secret')}, now() + interval '1 hour')`;
+  const server = openServer(system.database.url(`aima_worker_${instanceId}`, 'secret'), life.signal);
+  await server.hello({ version: 'test' });
+  return server;
 }
 
 async function stateOf(jobId: string) {
@@ -111,6 +117,18 @@ describe('the limit of a job, at its worker’s heartbeat', () => {
       errorDetail:
         'It has cost $0.8300, and at the price of its machine its limit of $1.0000 is only seconds away.',
     });
+  });
+
+  it('ends a job before it begins where the boot of its machine used it up, and the next one begins', async () => {
+    const { sql } = system.core;
+    const [spent, free] = [await insertJob(sql), await insertJob(sql)];
+    await sql`update jobs set max_cost_microdollars = 50000 where job_id = ${spent}`;
+    const instanceId = await insertRented(sql, { requestedAgo: 400, pricePerHour: 1_000_000, rentedFor: spent });
+    const server = await workerOf(instanceId);
+    await assignJob(sql, spent, instanceId);
+    await assignJob(sql, free, instanceId);
+    expect((await server.claim())!.jobId).toBe(free);
+    expect(await stateOf(spent)).toEqual({ state: 'failed', errorCode: 'budget_exceeded', instanceId: null });
   });
 
   it('is not what another job of the machine has used', async () => {

@@ -195,7 +195,7 @@ describe('a look at the queue', () => {
     expect(wait).toMatchObject({ type: 'wait', because: expect.stringMatching(/the account has no credit/) });
   });
 
-  it('counts machines that were taken away, and then rents only ones that stay', async () => {
+  it('counts machines that were taken away, and then rents one that stays', async () => {
     const jobId = await stage.queue();
     for (let n = 0; n < 2; n++) {
       const instanceId = await insertMachine('ready');

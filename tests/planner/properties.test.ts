@@ -77,7 +77,12 @@ describe('whatever it is given, the planner', () => {
     fc.assert(
       fc.property(situations, (situation) => {
         const { policy, instances, offers, barred } = situation;
-        const rents = rentsOf(plan(situation));
+        const { observe, considered } = considering(situation);
+        const rents = rentsOf(plan(situation, observe));
+        const couldStay = (jobId: string) =>
+          considered.jobs
+            .find((one) => one.jobId === jobId)!
+            .places.some((place) => !place.interruptible && place.rejectedBecause === null);
         if (rents.length > 0) {
           expect(rents.length + instances.length).toBeLessThanOrEqual(policy.maxInstances);
           const hourly = [...instances, ...rents.map((rent) => rent.offer)].reduce(
@@ -92,7 +97,8 @@ describe('whatever it is given, the planner', () => {
         for (const { offer, jobs } of rents) {
           expect(whyNotEligible(offer, policy, barred)).toBeNull();
           const lost = jobs.some(
-            ({ jobId }) => situation.jobs.find((one) => one.jobId === jobId)!.preemptions >= 2,
+            ({ jobId }) =>
+              situation.jobs.find((one) => one.jobId === jobId)!.preemptions >= 2 && couldStay(jobId),
           );
           expect(lost && offer.interruptible).toBe(false);
         }

@@ -66,6 +66,7 @@ interface Ending {
   hintedId: string | null;
   offerId: string | null;
   host: string | null;
+  isFree: boolean;
   reason: string | null;
   terminateTries: number;
   goneReads: number;
@@ -87,7 +88,7 @@ export async function endInstances(core: Core, only?: string): Promise<string[]>
       select instance_id from instances
       where state = 'terminating' and next_look_at <= now() and (${only ?? null}::text is null or instance_id = ${only ?? null})
       for update skip locked)
-    returning instance_id, provider, label, provider_instance_id, ${hintedId(core.sql)} as hinted_id, offer ->> 'offerId' as offer_id, host, reason,
+    returning instance_id, provider, label, provider_instance_id, ${hintedId(core.sql)} as hinted_id, offer ->> 'offerId' as offer_id, host, price_microdollars_per_hour = 0 as is_free, reason,
       terminate_tries, gone_reads, extract(epoch from now() - requested_at)::float8 * 1000 as age_ms,
       deadline_at < now() as is_overdue, seen_at is not null as was_seen`;
   const gone = await Promise.all(
@@ -109,9 +110,9 @@ export async function endInstances(core: Core, only?: string): Promise<string[]>
  * Here, at the first step of every ending, since a worker can begin one as well (worker.unfit). Nothing
  * is learned of this very machine: there is no other, and it costs nothing to try again.
  */
-async function learn(core: Core, { provider, offerId, host, reason }: Ending): Promise<void> {
+async function learn(core: Core, { provider, offerId, host, isFree, reason }: Ending): Promise<void> {
   if (core.providers.get(provider)?.isRemote === false) return;
-  for (const lesson of lessonsOfEnd(reason ?? '')) {
+  for (const lesson of lessonsOfEnd(reason ?? '', isFree)) {
     const key = lesson.kind === 'offer' ? offerId : host;
     if (key) await avoid(core.sql, { ...lesson, provider, key, reason: reason! });
   }

@@ -41,12 +41,16 @@ const hostFaults: Record<string, number> = {
   broken: 30 * minute,
 };
 
+/** A machine of one's own has no other in its place, and trying it again costs nothing. */
+const longestOfFreeSeconds = 10 * minute;
+
 /** Pure: what an end teaches, of the offer and, where it has one, of its host. */
-export function lessonsOfEnd(reason: string): Lesson[] {
+export function lessonsOfEnd(reason: string, isFree: boolean): Lesson[] {
   // Perhaps nobody was asked at all: a crash of ours is no fault of the host.
   if (reason === 'never_appeared') return [{ kind: 'offer', seconds: 3 * minute }];
-  const seconds = hostFaults[reason];
-  if (seconds === undefined) return [];
+  const fault = hostFaults[reason];
+  if (fault === undefined) return [];
+  const seconds = isFree ? Math.min(fault, longestOfFreeSeconds) : fault;
   return [
     { kind: 'host', seconds },
     { kind: 'offer', seconds: Math.min(seconds, 15 * minute) },

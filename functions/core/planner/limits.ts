@@ -24,7 +24,7 @@ export interface Running {
   microdollarsPerHour: number;
 }
 
-/** After so many machines that were taken away, a job only goes to ones that stay. */
+/** After so many machines that were taken away, a job goes to one that stays, if it may go to any. */
 const mostPreemptions = 2;
 
 export interface Limits {
@@ -33,10 +33,24 @@ export interface Limits {
   running: Running;
   /** Of the budgets that it falls under. */
   left: Left;
+  /** It has lost enough machines, and there is one for it that stays. */
+  steadyOnly: boolean;
+}
+
+/** Pure. The limits of a job among its options. */
+export function limitsAmong(options: Option[], limits: Omit<Limits, 'steadyOnly'>): Limits {
+  const any: Limits = { ...limits, steadyOnly: false };
+  const steadyOnly =
+    limits.job.preemptions >= mostPreemptions &&
+    options.some((option) => !option.place.offer.interruptible && limitOf(option, any) === null);
+  return { ...any, steadyOnly };
 }
 
 /** Pure. @returns null where nothing stands against it. */
-export function limitOf(option: Option, { job, policy, running, left }: Limits): Limit | null {
+export function limitOf(
+  option: Option,
+  { job, policy, running, left, steadyOnly }: Limits,
+): Limit | null {
   const { place } = option;
   const { priceMicrodollarsPerHour, offer } = place;
   if (place.kind === 'offer') {
@@ -45,7 +59,7 @@ export function limitOf(option: Option, { job, policy, running, left }: Limits):
     if (running.microdollarsPerHour + priceMicrodollarsPerHour > policy.maxTotalMicrodollarsPerHour)
       return 'total_price';
   }
-  if (offer.interruptible && job.preemptions >= mostPreemptions) return 'interruptible';
+  if (steadyOnly && offer.interruptible) return 'interruptible';
   if (option.doneInMs >= place.leftMs) return 'lease';
   if (option.microdollars > jobLeft(job)) return 'job_budget';
   if (option.microdollars > left.microdollars) return 'budget';
@@ -66,7 +80,7 @@ export function explainLimit(limit: Limit, option: Option, { job, policy, runnin
     case 'total_price':
       return `what runs costs ${hourly(running.microdollarsPerHour)} already, and ${hourly(policy.maxTotalMicrodollarsPerHour)} is the limit`;
     case 'interruptible':
-      return `its machine was taken away ${job.preemptions} times: it now waits for one that stays`;
+      return `its machine was taken away ${job.preemptions} times: it now goes to one that stays`;
     case 'lease':
       return `it would be done in ${duration(option.doneInMs)}, after the end of the lease`;
     case 'job_budget':

@@ -26,7 +26,7 @@ import type { Offer } from '../providers/provider.ts';
 import { choose } from './choose.ts';
 import { whyNotEligible } from './eligible.ts';
 import { taskOf } from './estimate.ts';
-import { type Limits, limitOf, type Running } from './limits.ts';
+import { type Limits, limitOf, limitsAmong, type Running } from './limits.ts';
 import { type Option, optionAt, type Place, placeOfInstance, placeOfOffer } from './places.ts';
 import { openPurse, type Purse, reserve } from './purse.ts';
 import { needsConfirmation } from './quote.ts';
@@ -76,7 +76,7 @@ export function plan(situation: Situation, observe?: Observe): Action[] {
   for (const job of inTurn(situation.jobs, holdingOf(situation.instances), nowMs)) {
     const task = taskOf(job);
     const options = [...places, ...offers].map((place) => optionAt(place, task, policy));
-    const limits: Limits = { job, policy, running, left: purse.left(job.userId) };
+    const limits = limitsAmong(options, { job, policy, running, left: purse.left(job.userId) });
     observe?.(job, options, limits);
     const { jobId } = job;
     const wait = (why: WaitReason, because: string, startInMs: number | null = null) =>
