@@ -1,8 +1,8 @@
 /**
  * Budgets while jobs run. Before anything is rented the planner asks what is left; here what runs
  * is stopped when it reaches a limit all the same. A job's own limit is checked at each heartbeat
- * of its worker and when it begins, in Postgres (0013_budget_of_boots.sql); here it is for jobs whose worker
- * is silent or still boots, and for the limits of the day, the month and a user's day.
+ * of its worker, in Postgres (0013_budget_of_boots.sql); here it is for jobs whose worker is
+ * silent or has yet to speak, and for the limits of the day, the month and a user's day.
  */
 
 import { raise, resolve } from '../alerts/alerts.ts';

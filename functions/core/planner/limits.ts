@@ -47,10 +47,7 @@ export function limitsAmong(options: Option[], limits: Omit<Limits, 'steadyOnly'
 }
 
 /** Pure. @returns null where nothing stands against it. */
-export function limitOf(
-  option: Option,
-  { job, policy, running, left, steadyOnly }: Limits,
-): Limit | null {
+export function limitOf(option: Option, { job, policy, running, left, steadyOnly }: Limits): Limit | null {
   const { place } = option;
   const { priceMicrodollarsPerHour, offer } = place;
   if (place.kind === 'offer') {

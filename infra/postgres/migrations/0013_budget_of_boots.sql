@@ -36,39 +36,3 @@ begin
   return jsonb_build_object('deadlineAt', lease.deadline_at, 'jobs', coalesce(
     (select jsonb_agg(job_id) from jobs where instance_id = lease.instance_id and state = 'running'), '[]'));
 end $$;
-
--- As before; a job whose machine has cost all it may cost before the work began is not begun.
-create or replace function worker.claim(p_fence bigint, p_again boolean default false)
-returns jsonb language plpgsql security definer set search_path = public, pg_temp as $$
-declare lease instances := worker.own_lease(p_fence); job jobs;
-begin
-  perform worker.unhurried();
-  if p_again then
-    update jobs j set fence = nextval('fences')
-    where j.job_id = (select q.job_id from jobs q where q.instance_id = lease.instance_id and q.state = 'running'
-                      for update skip locked limit 1)
-    returning * into job;
-  end if;
-  if job.job_id is null then
-    perform check_budget(job_id) from jobs
-    where instance_id = lease.instance_id and state = 'assigned' and max_cost_microdollars is not null;
-    update jobs j set state = 'running', fence = nextval('fences'), attempt = j.attempt + 1, failed_starts = 0
-    where j.job_id = (select q.job_id from jobs q where q.instance_id = lease.instance_id and q.state = 'assigned'
-                      order by q.priority desc, q.queued_at for update skip locked limit 1)
-    returning * into job;
-  end if;
-  if job.job_id is null then return null; end if;
-  insert into attempts (job_id, attempt, instance_id, fence) values (job.job_id, job.attempt, lease.instance_id, job.fence)
-  on conflict (job_id, attempt) do update set fence = excluded.fence;
-  return (
-    select jsonb_build_object('jobId', job.job_id, 'fence', job.fence, 'attempt', job.attempt, 'analyses', job.analyses,
-      'options', job.options,
-      'range', case when job.parent_job_id is not null then jsonb_build_object(
-        'fromMs', greatest(0, job.piece_from_ms - job.overlap_ms), 'toMs', job.piece_to_ms + job.overlap_ms) end,
-      'resultPrefix', (select a.result_prefix from job_access a where a.job_id = job.job_id),
-      'medium', jsonb_build_object('name', m.name, 'contentType', m.content_type, 'sizeBytes', m.size_bytes, 'kind', m.kind),
-      'access', (select jsonb_build_object('getUrl', a.get_url, 'postUrl', a.post_url, 'postFields', a.post_fields,
-                                           'expiresAt', a.expires_at)
-                 from job_access a where a.job_id = job.job_id))
-    from media m where m.media_id = job.media_id);
-end $$;
