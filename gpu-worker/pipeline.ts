@@ -11,7 +11,7 @@
  * saved stays, and a later call goes on behind it.
  */
 import type { ResultRow } from '../functions/core/results/rows.ts';
-import type { Analyzer, MediaKind, Outcome, Part } from './analyzers/analyzer.ts';
+import { type Analyzer, type MediaKind, modelsOf, type Outcome, type Part } from './analyzers/analyzer.ts';
 import { decode } from './media/decode.ts';
 import { type Medium, probeMedium } from './media/probe.ts';
 import type { FrameFeed } from './media/sampling.ts';
@@ -88,6 +88,7 @@ export async function analyzeMedium(options: AnalysisOptions): Promise<Analysis>
         ...{ language: options.language, savePicture: options.savePicture, signal },
         threads: Math.max(1, Math.floor(options.threads / active.length)),
       },
+      isFedByBoth: isFedByBoth(analyzer, medium),
       onPart: (part) => onPart(analyzer.name, part),
     }),
   );
@@ -118,7 +119,7 @@ export async function analyzeMedium(options: AnalysisOptions): Promise<Analysis>
         return { name, version, outcome: { status: 'skipped', reason }, wallMs: 0, models: [] };
       }
       const result = results[active.indexOf(analyzer)]!;
-      return { name, version, ...result, models: analyzer.models.map((id) => models.describe(id)) };
+      return { name, version, ...result, models: modelsOf(analyzer, models.means).map((id) => models.describe(id)) };
     });
     return { medium, analyzers: reports, damages };
   } catch (error) {
@@ -135,6 +136,10 @@ function whyNot({ kinds, feed }: Analyzer, medium: Medium): string | null {
   if (!kinds.includes(medium.kind)) return `This analysis is not made for ${kindWords[medium.kind]}.`;
   const wantsSoundOnly = feed.pcm && !feed.frames;
   return wantsSoundOnly && !medium.hasSound ? 'There is no sound in the file.' : null;
+}
+
+function isFedByBoth({ feed }: Analyzer, { kind, hasSound }: Medium): boolean {
+  return feed.frames !== undefined && feed.pcm === true && kind === 'video' && hasSound;
 }
 
 /** What is analysed; all of the medium where nothing else was asked for. */

@@ -9,12 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import packageJson from '../package.json' with { type: 'json' };
 import { openBell } from './lease/bell.ts';
-import { testDevice, Unfit } from './lease/device.ts';
+import { type Device, deviceName, testDevice, Unfit } from './lease/device.ts';
 import { readEnvironment } from './lease/environment.ts';
 import { type FromWorker, type ToWorker, told } from './lease/messages.ts';
 import { runJob } from './lease/run-job.ts';
 import { type ClaimedJob, LeaseOver, openServer, Superseded } from './lease/server.ts';
 import { openModelStore } from './models/open-store.ts';
+import { hasPip } from './models/pip.ts';
+import { openThreads } from './pipeline/threads.ts';
 
 const heartbeatMs = 10_000;
 /** A job assigned to a warm worker waits this long at the most. */
@@ -42,15 +44,10 @@ const server = openServer(environment.databaseUrl, life.signal, {
   onContact: () => tell({ contact: true }),
 });
 const bell = openBell(environment.mqttUrl, environment.instanceId, serverCertificate);
-const models = openModelStore({ dir: environment.modelsDir, threads: environment.threads });
-const tools = {
-  server,
-  bell,
-  models,
-  modelsDir: environment.modelsDir,
-  threads: environment.threads,
-  version,
-};
+const { modelsDir, threads, tier } = environment;
+
+/** Of the threads that analyse, once there are some. */
+let endThreads: () => Promise<void> = async () => {};
 
 let current: { job: ClaimedJob; abort: AbortController } | null = null;
 
@@ -66,7 +63,16 @@ async function beat(): Promise<void> {
   }
 }
 
-async function work(): Promise<void> {
+async function work(device: Device): Promise<void> {
+  const means = { tier, hasPip: await hasPip() };
+  const tools = {
+    ...{ server, bell, modelsDir, threads, version },
+    // Only to say where models come from: those that run are opened by the threads.
+    models: openModelStore({ dir: modelsDir, threads, means }),
+    analysis: openThreads({ modelsDir, threads, device: device.kind, means }),
+    device: deviceName(device),
+  };
+  endThreads = tools.analysis.close;
   for (let idleSinceMs = performance.now(); ; ) {
     const job = await server.claim();
     if (job) {
@@ -95,12 +101,13 @@ async function main(): Promise<void> {
   const { remainingMs } = await server.hello({
     ...self,
     device: device.kind,
-    ...(device.kind === 'cuda' ? { gpu: { ...device.gpu }, hasSession: device.hasSession } : {}),
-    threads: environment.threads,
+    ...(device.kind === 'cuda' ? { gpu: { ...device.gpu } } : {}),
+    threads,
+    tier,
   });
   tell({ remainingMs });
   bell.ring('ready');
-  await Promise.all([beat(), work()]);
+  await Promise.all([beat(), work(device)]);
 }
 
 /** The word for the log and the server, where it was not ended from outside. */
@@ -123,7 +130,12 @@ try {
 const why = (life.signal.reason as Error).message;
 console.log(`the worker ends: it ${why}`);
 // The server's pool no longer retries, since life is over: one try, and it need not succeed.
-await Promise.race([server.leave(why, why !== told), sleep(1500)]).catch(() => {});
+const [threadsEnded] = await Promise.all([
+  Promise.race([endThreads().then(() => true), sleep(1500, false)]),
+  Promise.race([server.leave(why, why !== told), sleep(1500)]).catch(() => {}),
+]);
 bell.ring('idle');
 await bell.close();
+// A model that still runs would turn an exit into a crash.
+if (!threadsEnded) process.kill(process.pid, 'SIGKILL');
 process.exit(0);

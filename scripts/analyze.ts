@@ -1,11 +1,12 @@
 /**
  * `npm run analyze -- FILE…`: uploads files to the running system, follows their jobs, prints what
- * was found and writes it beside each file (`talk.mp4.json`, `talk.mp4.vtt`), then what it cost.
+ * was found and writes it beside each file (`talk.mp4.json`, `.vtt`, `.html`), then what it cost.
  */
 import { stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { analysisNames, presetNames } from '../functions/core/jobs/analyses.ts';
 import { Api, type Job, NoAnswerError } from './analyze/api.ts';
 import { areDone, bill, machinesOf } from './analyze/bill.ts';
 import { ProgressLine } from './analyze/progress-line.ts';
@@ -14,9 +15,10 @@ import { uploadFile } from './analyze/upload.ts';
 
 const usage = `npm run analyze -- [options] FILE…
 
-  --analyses a,b   metadata, transcribe, ocr, objects, scenes, faces (default: all but faces)
-  --preset NAME    default, everything (with faces), metadata
+  --analyses a,b   of ${analysisNames.join(', ')}
+  --preset NAME    of ${presetNames.join(', ')} (everything: with faces and voices)
   --language CODE  of the speech, such as en
+  --anew           compute it again, although the same file was analysed before
   --no-files       print only; write nothing beside the files
   --url ADDRESS    of the system (default: AIMA_GATEWAY_URL or http://127.0.0.1:8080)
   --token TOKEN    default: AIMA_TOKEN, or the one in the data folder (AIMA_DATA_DIR, ./data)`;
@@ -34,6 +36,7 @@ async function main(): Promise<number> {
       analyses: { type: 'string' },
       preset: { type: 'string' },
       language: { type: 'string' },
+      anew: { type: 'boolean', default: false },
       'no-files': { type: 'boolean', default: false },
       url: { type: 'string' },
       token: { type: 'string' },
@@ -57,6 +60,7 @@ async function main(): Promise<number> {
     ...(values.analyses ? { analyses: values.analyses.split(',').map((name) => name.trim()) } : {}),
     ...(values.preset ? { preset: values.preset } : {}),
     ...(values.language ? { language: values.language } : {}),
+    ...(values.anew ? { reuse: false } : {}),
   });
 
   let failures = 0;
@@ -77,7 +81,8 @@ async function main(): Promise<number> {
     if (job.state !== 'succeeded') failures++;
     if (values['no-files']) continue;
     await writeFile(`${path}.json`, `${JSON.stringify(result, null, 2)}\n`);
-    const written = [`${name}.json`];
+    await writeFile(`${path}.html`, await api.text(`/function/jobs/${job.jobId}/dossier.html`));
+    const written = [`${name}.json`, `${name}.html`];
     if (result.transcript && result.transcript.segments.length > 0) {
       await writeFile(`${path}.vtt`, await api.text(`/function/jobs/${job.jobId}/transcript.vtt`));
       written.push(`${name}.vtt`);

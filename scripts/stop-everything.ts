@@ -12,7 +12,7 @@ import { installationConfig, openEveryProvider } from './installation.ts';
 const usage = `npm run stop-everything -- [options]
 
   --provider NAME  only there; may be given several times
-  --minutes N      how long to try (default 15)`;
+  --minutes N      how long to try (default 15; below 3 what was only just rented may stay unconfirmed)`;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

@@ -2,24 +2,30 @@
 import { z } from 'zod';
 import { core } from '../core/core.ts';
 import { AimaError } from '../core/errors.ts';
-import { reply } from '../core/http/reply.ts';
+import { type Reply, reply } from '../core/http/reply.ts';
 import { type Route, route } from '../core/http/route.ts';
 import { findStored } from '../core/jobs/medium.ts';
 import { JobId } from '../core/jobs/shapes.ts';
+import { viewJob } from '../core/jobs/view.ts';
 import { toCsv } from '../core/results/csv.ts';
+import { type Dossier, dossierLanguages } from '../core/results/dossier/dossier.ts';
+import { pagePolicy, toDossierPage } from '../core/results/dossier/page.ts';
+import { readPictures } from '../core/results/dossier/pictures.ts';
+import { toDossierText } from '../core/results/dossier/text.ts';
 import { attachment, exportName } from '../core/results/file-name.ts';
 import { readResult } from '../core/results/read.ts';
 import type { ResultDocument } from '../core/results/schema.ts';
 import { toSrt, toText, toVtt } from '../core/results/subtitles.ts';
-import { resultPrefix } from '../core/storage/prefix.ts';
+import { isPictureName, resultPrefix } from '../core/storage/prefix.ts';
 import { JobParams } from './read.ts';
 
 const pictureSeconds = 10 * 60;
 /** A player asks for a film piece by piece, with the address that it was given at first. */
 const mediumSeconds = 6 * 3600;
 
-/** What analyzers call pictures, such as scenes/s1.webp: no way up or out of the job's prefix. */
-const pictureName = /^[\w-]+(\.[\w-]+)*(\/[\w-]+(\.[\w-]+)*)*$/;
+const DossierQuery = z.object({
+  lang: z.enum(dossierLanguages).default('en').meta({ description: 'What it is written in' }),
+});
 
 type Segments = NonNullable<ResultDocument['transcript']>['segments'];
 
@@ -32,10 +38,38 @@ export const exportRoutes = [
     toText(spoken(result)),
   ),
   exportRoute('findings.csv', 'text/csv', 'Everything that was found, in order of time', toCsv),
+  route('GET', '/:id/dossier.html', {
+    caller: 'user',
+    summary: 'Everything that was found as one page to print, with its pictures inside',
+    params: JobParams,
+    query: DossierQuery,
+    responses: { 200: { description: 'A page without scripts', contentType: 'text/html' } },
+    errors: ['not_found', 'storage_unavailable'],
+    async handle({ caller, params, query: { lang } }) {
+      const dossier = await readDossier(caller.userId, params.id);
+      const pictures = await readPictures(core().bucket, dossier.result);
+      const answer = asFile(dossier.result, 'html', 'text/html', toDossierPage(dossier, pictures, lang));
+      // Only a header can say this: in no frame, and where somebody opens it here, as nobody's page.
+      answer.headers['content-security-policy'] = `${pagePolicy}; frame-ancestors 'none'; sandbox`;
+      return answer;
+    },
+  }),
+  route('GET', '/:id/dossier.txt', {
+    caller: 'user',
+    summary: 'A summary, and everything that was found on one time axis',
+    params: JobParams,
+    query: DossierQuery,
+    responses: { 200: { description: 'Plain text', contentType: 'text/plain' } },
+    errors: ['not_found'],
+    async handle({ caller, params, query: { lang } }) {
+      const dossier = await readDossier(caller.userId, params.id);
+      return asFile(dossier.result, 'txt', 'text/plain', toDossierText(dossier, lang));
+    },
+  }),
   route('GET', '/:id/pictures/*name', {
     caller: 'user',
     summary: 'A picture of the result, such as the keyframe of a scene',
-    params: z.object({ id: JobId, name: z.string().max(128).regex(pictureName) }),
+    params: z.object({ id: JobId, name: z.string().refine(isPictureName, 'is no name of a picture') }),
     responses: { 302: { description: `Where it is, for ${pictureSeconds / 60} minutes` } },
     errors: ['not_found'],
     async handle({ caller, params: { id, name } }) {
@@ -72,14 +106,26 @@ function exportRoute(
     errors: ['not_found'],
     async handle({ caller, params }) {
       const result = await readResult(core(), caller.userId, params.id);
-      const name = exportName(result.medium.name, file.split('.').pop()!);
-      const headers = {
-        'content-type': `${contentType}; charset=utf-8`,
-        'content-disposition': attachment(name),
-      };
-      return reply({ headers, body: write(result) });
+      return asFile(result, file.split('.').pop()!, contentType, write(result));
     },
   });
+}
+
+function asFile({ medium }: ResultDocument, extension: string, contentType: string, body: string): Reply {
+  const headers = {
+    'content-type': `${contentType}; charset=utf-8`,
+    'content-disposition': attachment(exportName(medium.name, extension)),
+  };
+  return reply({ headers, body });
+}
+
+async function readDossier(userId: string, jobId: string): Promise<Dossier> {
+  const [job, result] = await Promise.all([
+    viewJob(core(), userId, jobId),
+    readResult(core(), userId, jobId),
+  ]);
+  const { costMicrodollars, createdAt, finishedAt } = job;
+  return { result, costMicrodollars, createdAt, finishedAt };
 }
 
 /** @throws AimaError `not_found` with a sentence that says why there is no transcript. */

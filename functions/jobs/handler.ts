@@ -1,15 +1,26 @@
 /**
- * jobs: what people do with jobs once they are submitted. read.ts finds and shows them, exports.ts
- * gives their results to other programs, control.ts cancels, retries and deletes them.
+ * jobs: what people do with jobs once they are submitted. read.ts finds and shows them, search.ts
+ * looks through what they found, similar.ts finds pictures by a picture, people.ts has who is seen in them, exports.ts gives their results to other programs, control.ts cancels, retries
+ * and deletes them.
  */
 import { authenticate } from '../core/auth/caller.ts';
 import { defineFunction } from '../core/http/function.ts';
 import { controlRoutes } from './control.ts';
 import { exportRoutes } from './exports.ts';
+import { peopleRoutes } from './people.ts';
 import { readRoutes } from './read.ts';
+import { searchRoutes } from './search.ts';
+import { similarRoutes } from './similar.ts';
 
 export default defineFunction({
   name: 'jobs',
   authenticate,
-  routes: [...readRoutes, ...exportRoutes, ...controlRoutes],
+  routes: [
+    ...readRoutes,
+    ...searchRoutes,
+    ...similarRoutes,
+    ...peopleRoutes,
+    ...exportRoutes,
+    ...controlRoutes,
+  ],
 });

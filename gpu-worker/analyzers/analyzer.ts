@@ -7,6 +7,7 @@
  * the new session gets the rows saved before, and the medium from `fromMs` on.
  */
 import type { ResultRow } from '../../functions/core/results/rows.ts';
+import type { Means } from '../models/means.ts';
 import type { ModelStore } from '../models/store.ts';
 
 export type MediaKind = 'image' | 'audio' | 'video';
@@ -60,7 +61,10 @@ export interface AnalyzerSession {
   onFrame?(frame: Frame): Promise<void>;
   /** `startMs` is the time of the first sample. Chunks follow each other without gaps. */
   onPcm?(samples: Float32Array, startMs: number): Promise<void>;
-  /** Everything that has become final since the last call, at most up to `nowMs`. */
+  /**
+   * Everything that has become final since the last call, at most up to `nowMs`: up to there it was fed,
+   * with pictures and with sound where it gets both, unless one of them has ended.
+   */
   drain(nowMs: number): Promise<Part>;
   /** The rest, after the last frame and sample. */
   finish(): Promise<Part & { outcome: Outcome }>;
@@ -74,9 +78,14 @@ export interface Analyzer {
   version: string;
   kinds: MediaKind[];
   feed: Feed;
-  /** Ids of the models it needs, as in the model manifest. */
-  models: string[];
+  /** Ids of the models it needs, as in the model manifest; where it has a choice, by what the worker may use. */
+  models: readonly string[] | ((means: Means) => readonly string[]);
   /** Share of the whole work, measured, for progress and estimates: CPU seconds per second of medium. */
   cost: number;
   start(context: AnalyzerContext): Promise<AnalyzerSession>;
+}
+
+/** The models that the analyzer takes on a worker with these means. */
+export function modelsOf({ models }: Analyzer, means: Means): readonly string[] {
+  return typeof models === 'function' ? models(means) : models;
 }

@@ -14,6 +14,7 @@ import type { Analyzer, AnalyzerContext, AnalyzerSession } from './analyzer.ts';
 import { FaceAlbum, meanEmbedding } from './faces/album.ts';
 import { EMBEDDING_SPACE } from './faces/description.ts';
 import { FACE_MODELS, type FaceSighting, openFaceFinder } from './faces/finder.ts';
+import { ShotCounter } from './faces/shots.ts';
 import { type Track, Tracker, type TrackPart } from './tracks.ts';
 
 const FRAMES_PER_SECOND = 2;
@@ -28,10 +29,18 @@ const MIN_COSINE = 0.5;
 const MOVED_COSINE = 0.65;
 const MOVED_WIDTHS = 2;
 const MIN_IOU = 0.15;
+/**
+ * From it on a face goes on over a cut. Of 22 women in several pictures each, 92 pairs of one had .71 to
+ * .99, 370 pairs of two out of one photograph at most .65.
+ */
+const OVER_CUT_COSINE = 0.75;
+
+/** A face, and the shot it was seen in (faces/shots.ts). */
+type SeenFace = FaceSighting & { shot: number };
 
 export const faces: Analyzer = {
   name: 'faces',
-  version: '1',
+  version: '2',
   kinds: ['image', 'video'],
   feed: { frames: { fps: FRAMES_PER_SECOND, maxWidth: 1280 } },
   models: FACE_MODELS,
@@ -42,7 +51,8 @@ export const faces: Analyzer = {
 async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
   const findFaces = await openFaceFinder(context.models);
   const isPicture = context.kind === 'image';
-  const tracker = new Tracker<FaceSighting>({
+  const shots = new ShotCounter();
+  const tracker = new Tracker<SeenFace>({
     prefix: 'f',
     affinity,
     maxGapMs: MAX_GAP_MS,
@@ -58,7 +68,7 @@ async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
     saved.set(trackId, { startMs: saved.get(trackId)?.startMs ?? startMs, endMs });
   }
 
-  async function rowsOf(parts: TrackPart<FaceSighting>[]): Promise<FaceRow[]> {
+  async function rowsOf(parts: TrackPart<SeenFace>[]): Promise<FaceRow[]> {
     const rows = await Promise.all(parts.map((part) => toRow(part, album, context)));
     for (const row of rows) remember(row);
     return rows;
@@ -91,7 +101,12 @@ async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
 
   return {
     async onFrame(frame) {
-      const tracks = tracker.add(frame.tMs, await findFaces(frame));
+      const shot = shots.see(frame);
+      const found = await findFaces(frame);
+      const tracks = tracker.add(
+        frame.tMs,
+        found.map((face) => ({ ...face, shot })),
+      );
       for (const [sighting, track] of tracks) await album.add(track.id, sighting, frame);
     },
     async drain(nowMs) {
@@ -107,8 +122,9 @@ async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
   };
 }
 
-function affinity(last: FaceSighting, next: FaceSighting): number {
+function affinity(last: SeenFace, next: SeenFace): number {
   const cosine = dot(last.embedding, next.embedding);
+  if (last.shot !== next.shot && cosine < OVER_CUT_COSINE) return 0;
   const overlap = iou(last.box, next.box);
   if (overlap >= MIN_IOU) return cosine >= MIN_COSINE ? overlap + cosine : 0;
   const [[ax, ay], [bx, by]] = [centre(last.box), centre(next.box)];
@@ -118,7 +134,7 @@ function affinity(last: FaceSighting, next: FaceSighting): number {
 }
 
 async function toRow(
-  { track, startMs, endMs, sightings }: TrackPart<FaceSighting>,
+  { track, startMs, endMs, sightings }: TrackPart<SeenFace>,
   album: FaceAlbum,
   context: AnalyzerContext,
 ): Promise<FaceRow> {
@@ -146,10 +162,11 @@ async function toRow(
 }
 
 /** Where a track stood when the part was saved. */
-function resumedTrack(row: ResultRow): Track<FaceSighting>[] {
+function resumedTrack(row: ResultRow): Track<SeenFace>[] {
   const sample = row.kind === 'face' ? row.samples.at(-1) : undefined;
   if (row.kind !== 'face' || !sample) return [];
   const confidence = row.confidence ?? 0;
-  const last = { ...sample, confidence, embedding: decodeEmbedding(row.embedding) };
+  const shot = ShotCounter.FIRST;
+  const last = { ...sample, confidence, embedding: decodeEmbedding(row.embedding), shot };
   return [{ id: row.trackId, last, count: 2, confidence, sightings: [] }];
 }

@@ -1,13 +1,15 @@
 /**
  * Whether the device that was rented is really there. A machine whose GPU is missing, lost or too old
- * for its driver must say so and leave before it claims a job.
+ * for its driver must say so and leave before it claims a job, and so must an image without CUDA's
+ * libraries: its models would run on the CPU of a machine that is paid for its GPU. Whoever wants that
+ * sets AIMA_DEVICE=cpu. The device is chosen here, once; nothing falls back to another one later.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { OnnxGraph } from '../models/tfjs/onnx-graph.ts';
+import { OnnxGraph } from '../models/onnx/graph.ts';
 
 export interface Gpu {
   name: string;
@@ -15,10 +17,8 @@ export interface Gpu {
   driver: string;
 }
 
-export type Device =
-  | { kind: 'cpu' }
-  /** `hasSession`: an ONNX model ran on it; false where the program comes without the libraries for that. */
-  | { kind: 'cuda'; gpu: Gpu; hasSession: boolean };
+/** `cuda`: an ONNX model ran on that GPU. */
+export type Device = { kind: 'cpu' } | { kind: 'cuda'; gpu: Gpu };
 
 /** The machine cannot do what it was rented for. */
 export class Unfit extends Error {
@@ -32,9 +32,18 @@ const answerTimeoutMs = 30_000;
 export async function testDevice(kind: Device['kind']): Promise<Device> {
   if (kind === 'cpu') return { kind };
   const gpu = await findGpu();
-  const hasSession = hasCudaLibraries();
-  if (hasSession) await runOneModel('cuda');
-  return { kind, gpu, hasSession };
+  if (!hasCudaLibraries()) {
+    throw new Unfit(
+      'No model can run on the GPU: the image has no CUDA libraries for onnxruntime-node (gpu-worker/Dockerfile brings them).',
+    );
+  }
+  await runOneModel('cuda');
+  return { kind, gpu };
+}
+
+/** As reports of runs call it. */
+export function deviceName(device: Device): string {
+  return device.kind === 'cuda' ? `cuda (${device.gpu.name})` : 'cpu';
 }
 
 async function findGpu(): Promise<Gpu> {
@@ -74,18 +83,26 @@ function hasCudaLibraries(): boolean {
   );
 }
 
-/** A model of one multiplication. @throws Unfit where it does not run or computes something else. */
+/**
+ * A model of a convolution and a multiplication, since CUDA has a library for each (cuDNN, cuBLAS).
+ * @throws Unfit where it does not run or computes something else.
+ */
 export async function runOneModel(provider: Device['kind']): Promise<void> {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
   const graph = new OnnxGraph();
-  const product = graph.node('MatMul', ['input', graph.floats([2, 1], Float32Array.of(3, 4))]);
-  const model = graph.encode({ name: 'input', dims: [1, 2] }, [product]);
+  const sum = graph.node('Conv', ['input', graph.floats([1, 1, 1, 2], Float32Array.of(3, 4))]);
+  const product = graph.node('MatMul', [sum, graph.floats([1, 1], Float32Array.of(2))]);
+  const model = graph.encode([{ name: 'input', dims: [1, 1, 1, 2] }], [{ name: product }]);
   try {
-    const session = await InferenceSession.create(model, { executionProviders: [provider] });
-    const result = await session.run({ input: new Tensor('float32', [5, 6], [1, 2]) });
+    const session = await InferenceSession.create(model, {
+      executionProviders: [provider],
+      // Otherwise what the GPU refuses would quietly run on the CPU.
+      ...(provider === 'cuda' ? { extra: { session: { disable_cpu_ep_fallback: '1' } } } : {}),
+    });
+    const result = await session.run({ input: new Tensor('float32', [5, 6], [1, 1, 1, 2]) });
     await session.release();
     const [value] = result[product]!.data;
-    if (value !== 39) throw new Error(`it computes 5·3 + 6·4 = ${value}`);
+    if (value !== 78) throw new Error(`it computes (5·3 + 6·4)·2 = ${value}`);
   } catch (error) {
     throw new Unfit(`No model runs on the device: ${(error as Error).message.slice(0, 300)}`);
   }

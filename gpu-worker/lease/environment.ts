@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { idPattern } from '../../functions/core/ids.ts';
+import { type DeviceKind, type Tier, tiers } from '../models/manifest.ts';
 import { modelsDir } from '../models/model-folder.ts';
 
 const Environment = z.object({
@@ -12,6 +13,8 @@ const Environment = z.object({
   /** PEM in base64: the one certificate that Postgres and the broker may show; none: no TLS, on the same machine. */
   AIMA_SERVER_CERTIFICATE: z.base64().optional(),
   AIMA_DEVICE: z.enum(['cpu', 'cuda']).default('cpu'),
+  /** Which models analyzers take where there are several; the container images set it. */
+  AIMA_MODEL_TIER: z.enum(tiers).default('packaged'),
   /** The adapter's name, and the machine's as its provider gives it to the container. */
   AIMA_PROVIDER: z.string().default('local'),
   AIMA_PROVIDER_INSTANCE_ID: z.string().optional(),
@@ -27,7 +30,8 @@ export interface WorkerEnvironment {
   databaseUrl: string;
   mqttUrl: string;
   serverCertificate: string | undefined;
-  device: 'cpu' | 'cuda';
+  device: DeviceKind;
+  tier: Tier;
   provider: string;
   providerInstanceId: string | null;
   idleMs: number;
@@ -45,6 +49,7 @@ export function readEnvironment(env: Record<string, string | undefined>): Worker
     serverCertificate:
       values.AIMA_SERVER_CERTIFICATE && Buffer.from(values.AIMA_SERVER_CERTIFICATE, 'base64').toString(),
     device: values.AIMA_DEVICE,
+    tier: values.AIMA_MODEL_TIER,
     provider: values.AIMA_PROVIDER,
     providerInstanceId:
       values.AIMA_PROVIDER_INSTANCE_ID ?? values.RUNPOD_POD_ID ?? values.CONTAINER_ID ?? null,

@@ -2,12 +2,14 @@
  * One job from claim to end: look at the medium, go on where an earlier attempt stopped, feed the
  * analyzers, save each part as it comes, and say how it went.
  */
-import type { RunReport } from '../../functions/core/results/run.ts';
+import type { Loading, RunReport } from '../../functions/core/results/run.ts';
+import { modelsOf } from '../analyzers/analyzer.ts';
 import { analyzers } from '../analyzers/index.ts';
 import { MediaError } from '../media/errors.ts';
 import { type Medium, probeMedium } from '../media/probe.ts';
 import { ensureModels, ModelFetchError } from '../models/ensure-models.ts';
 import type { ModelStore } from '../models/store.ts';
+import type { AnalysisThreads } from '../pipeline/threads.ts';
 import { analyzeMedium } from '../pipeline.ts';
 import type { Bell } from './bell.ts';
 import { savePicture } from './pictures.ts';
@@ -18,7 +20,12 @@ export interface Tools {
   bell: Bell;
   models: ModelStore;
   modelsDir: string;
+  /** CPU threads. */
   threads: number;
+  /** Where the analyzers run. */
+  analysis: AnalysisThreads;
+  /** What the models run on, as reports call it. */
+  device: string;
   /** What the worker calls itself in reports. */
   version: string;
 }
@@ -34,7 +41,7 @@ export async function runJob(tools: Tools, job: ClaimedJob, signal: AbortSignal)
     startedAt: new Date().toISOString(),
     wallMs: 0,
     transferMs: 0,
-    device: 'cpu',
+    device: tools.device,
     worker: tools.version,
     medium: null,
     damages: [],
@@ -54,7 +61,7 @@ export async function runJob(tools: Tools, job: ClaimedJob, signal: AbortSignal)
 }
 
 async function analyze(tools: Tools, job: ClaimedJob, report: RunReport, signal: AbortSignal): Promise<void> {
-  const { server, bell, models, threads } = tools;
+  const { server, bell, models, threads, analysis: lanes } = tools;
   const access = renewing(job, server);
   let transferMs = 0;
   const source = {
@@ -69,13 +76,16 @@ async function analyze(tools: Tools, job: ClaimedJob, report: RunReport, signal:
     report.medium = mediumReport(await probeMedium(source, signal));
     return;
   }
-  await ensureModels([...new Set(chosen.flatMap((analyzer) => analyzer.models))], {
+  const fetchingMs = performance.now();
+  await ensureModels([...new Set(chosen.flatMap((analyzer) => modelsOf(analyzer, models.means)))], {
     dir: tools.modelsDir,
     signal,
   });
+  const loading: Loading = { fetchMs: Math.round(performance.now() - fetchingMs), models: [] };
+  report.loading = loading;
   const analysis = await analyzeMedium({
     source,
-    analyzers: chosen,
+    analyzers: lanes.spread(chosen),
     models,
     resume: resumeOf(await server.saved(job)),
     range: job.range,
@@ -90,6 +100,8 @@ async function analyze(tools: Tools, job: ClaimedJob, report: RunReport, signal:
       // Nobody waits for it, and the next one makes good what this one could not say.
       server.progress(job, fraction).catch(() => {});
     },
+  }).finally(() => {
+    loading.models = lanes.takeLoading();
   });
   report.medium = mediumReport(analysis.medium);
   report.damages = analysis.damages;
@@ -132,7 +144,7 @@ function resumeOf(parts: SavedParts) {
 }
 
 function mediumReport(medium: Medium): RunReport['medium'] {
-  const { kind, container, durationMs, width, height, fps, rotation, streams } = medium;
+  const { kind, container, durationMs, width, height, fps, rotation, streams, sizeBytes } = medium;
   return {
     kind,
     container,
@@ -141,7 +153,9 @@ function mediumReport(medium: Medium): RunReport['medium'] {
     height,
     fps,
     rotation,
-    streams: streams.map(({ type, codec }) => ({ type, codec })),
+    streams: streams.map(({ index: _, ...stream }) => stream),
+    bitRate: durationMs > 0 ? Math.round((sizeBytes * 8000) / durationMs) : null,
+    ...{ tags: medium.tags, exif: medium.exif, sha256: medium.sha256 },
   };
 }
 

@@ -3,7 +3,7 @@
  *
  *   source.ts     bytes at an offset, from HTTP ranges (http.ts) or a file (file.ts)
  *   container.ts  FFmpeg's demuxers on top of them; nothing else is ever opened (mp4.ts: is it whole?)
- *   probe.ts      what the medium is, before anything is decoded
+ *   probe.ts      what the medium is, before anything is decoded; what it says of itself (tags.ts, exif.ts)
  *   decode.ts     one pass over the packets; each goes to its track:
  *     video-track.ts   decode, choose the frames that are due (sampling.ts), scale, turn upright
  *     audio-track.ts   decode, resample to 16 kHz mono, close gaps (pcm.ts)

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MediaError } from './errors.ts';
 import type { ByteSource } from './source.ts';
 
-const blockBytes = 2 ** 20;
+export const blockBytes = 2 ** 20;
 /** Bounds the memory of one source to 16 MiB. */
 const cachedBlocks = 16;
 const blocksAhead = 2;

@@ -1,9 +1,12 @@
 /** Still pictures: what they are, and their pixels, upright and in RGB. */
 import sharp from 'sharp';
+import type { Exif } from '../../functions/core/results/run.ts';
 import type { Frame } from '../analyzers/analyzer.ts';
 import { MediaError } from './errors.ts';
+import { readExif } from './exif.ts';
 import { limits } from './limits.ts';
 import type { ByteSource } from './source.ts';
+import { readWhole, sha256Of } from './whole.ts';
 
 export type PictureFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif' | 'heic';
 
@@ -28,6 +31,9 @@ export interface Picture {
   height: number;
   /** Clockwise turn that made it upright. */
   rotation: number;
+  exif: Exif | null;
+  /** Of the file, in hexadecimal. */
+  sha256(): string;
   /** The picture at most `maxWidth` wide, as a frame at time 0. Animations give their first. */
   frame(maxWidth: number): Promise<Frame>;
 }
@@ -47,7 +53,7 @@ export async function openPicture(bytes: ByteSource, format: PictureFormat): Pro
       `The picture is larger than ${limits.pictureBytes / 2 ** 20} MiB, the most that is read.`,
     );
   }
-  const file = await readAll(bytes);
+  const file = await readWhole(bytes);
   // The limit on pixels is ours, below.
   const open = () => sharp(file, { limitInputPixels: false, failOn: 'truncated' });
   const broken = (cause: unknown) =>
@@ -56,6 +62,7 @@ export async function openPicture(bytes: ByteSource, format: PictureFormat): Pro
     width,
     height,
     orientation = 1,
+    exif,
   } = await open()
     .metadata()
     .catch((cause: unknown) => {
@@ -75,6 +82,8 @@ export async function openPicture(bytes: ByteSource, format: PictureFormat): Pro
     width: isOnSide ? height : width,
     height: isOnSide ? width : height,
     rotation,
+    exif: exif ? readExif(exif) : null,
+    sha256: () => sha256Of(file),
     async frame(maxWidth) {
       try {
         const { data, info } = await open()
@@ -101,15 +110,4 @@ function inRgb(data: Buffer, channels: number): Uint8Array {
     rgb.fill(data[pixel * channels]!, pixel * 3, pixel * 3 + 3);
   }
   return rgb;
-}
-
-async function readAll(bytes: ByteSource): Promise<Buffer> {
-  const file = Buffer.alloc(bytes.sizeBytes);
-  for (let offset = 0; offset < file.length; ) {
-    const chunk = await bytes.read(offset, file.length - offset);
-    if (chunk.length === 0) throw new MediaError('broken_media', 'The file ends too early.');
-    file.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return file;
 }

@@ -1,9 +1,11 @@
 /** What a medium is: read from its beginning and its index, nothing is decoded. */
 import { AV_NOPTS_VALUE } from 'node-av/constants';
 import { type FormatContext, Packet } from 'node-av/lib';
+import type { Exif } from '../../functions/core/results/run.ts';
 import type { MediaKind } from '../analyzers/analyzer.ts';
 import { type Container, openContainer } from './container.ts';
 import { MediaError } from './errors.ts';
+import { blockBytes } from './http.ts';
 import { limits } from './limits.ts';
 import { openPicture, pictureFormat } from './pictures.ts';
 import { type ByteSource, type MediaSource, openSource } from './source.ts';
@@ -11,10 +13,13 @@ import {
   describeStream,
   type MediumStream,
   mainStream,
+  meanFps,
   originMs,
   uprightSize,
   videoGeometry,
 } from './streams.ts';
+import { tagsOf } from './tags.ts';
+import { readWhole, sha256Of } from './whole.ts';
 
 export interface Medium {
   kind: MediaKind;
@@ -32,6 +37,12 @@ export interface Medium {
   rotation: number;
   hasSound: boolean;
   streams: MediumStream[];
+  /** What the container says of itself, by the names in tags.ts. */
+  tags: Record<string, string>;
+  /** What the camera says of a picture. */
+  exif: Exif | null;
+  /** Of the file, where all of it was read: pictures, and what is not larger than a block of http.ts. */
+  sha256: string | null;
 }
 
 /** Throws a MediaError whose message tells a user what is wrong with the file. */
@@ -40,10 +51,11 @@ export async function probeMedium(source: MediaSource, signal?: AbortSignal): Pr
   try {
     const format = pictureFormat(await bytes.read(0, 32));
     if (format) {
-      const { width, height, rotation } = await openPicture(bytes, format);
+      const { width, height, rotation, exif, sha256 } = await openPicture(bytes, format);
       return {
         ...{ kind: 'image', container: format, sizeBytes: bytes.sizeBytes, durationMs: 0 },
         ...{ width, height, fps: null, rotation, hasSound: false, streams: [] },
+        ...{ tags: {}, exif, sha256: sha256() },
       };
     }
     const container = await openContainer(bytes, signal);
@@ -82,7 +94,6 @@ async function describe(container: Container, bytes: ByteSource, signal?: AbortS
   if (durationMs > limits.durationMs) {
     throw new MediaError('media_too_large', 'The file is longer than 24 hours, the most that is read.');
   }
-  const { num, den } = video?.avgFrameRate ?? { num: 0, den: 0 };
   return {
     kind: video ? 'video' : 'audio',
     container: container.name,
@@ -90,10 +101,13 @@ async function describe(container: Container, bytes: ByteSource, signal?: AbortS
     durationMs,
     width: geometry ? uprightSize(geometry).width : null,
     height: geometry ? uprightSize(geometry).height : null,
-    fps: num > 0 && den > 0 ? num / den : null,
+    fps: video ? meanFps(video) : null,
     rotation: geometry?.orientation.rotation ?? 0,
     hasSound: audio !== null,
     streams: format.streams.map(describeStream),
+    tags: tagsOf(format, video ?? audio),
+    exif: null,
+    sha256: bytes.sizeBytes <= blockBytes ? sha256Of(await readWhole(bytes)) : null,
   };
 }
 

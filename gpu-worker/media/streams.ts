@@ -6,15 +6,28 @@ import {
   AVMEDIA_TYPE_AUDIO,
   AVMEDIA_TYPE_SUBTITLE,
   AVMEDIA_TYPE_VIDEO,
+  type AVPixelFormat,
 } from 'node-av/constants';
-import { avGetCodecName, type FormatContext, type Stream } from 'node-av/lib';
+import { avGetCodecName, avGetPixFmtName, type FormatContext, type Stream } from 'node-av/lib';
 import { type Orientation, orientationOf } from './orientation.ts';
+import { languageOf } from './tags.ts';
 
 export interface MediumStream {
   index: number;
   type: 'video' | 'audio' | 'subtitle' | 'other';
   /** FFmpeg's name, such as `h264`. */
   codec: string;
+  /** As stored; null, as all that follows, where it does not apply or is not known. */
+  width: number | null;
+  height: number | null;
+  /** Mean frames per second. */
+  fps: number | null;
+  pixelFormat: string | null;
+  /** Bits a second, as the container says. */
+  bitRate: number | null;
+  sampleRate: number | null;
+  channels: number | null;
+  language: string | null;
 }
 
 export function describeStream(stream: Stream): MediumStream {
@@ -23,10 +36,29 @@ export function describeStream(stream: Stream): MediumStream {
     [AVMEDIA_TYPE_AUDIO, 'audio'],
     [AVMEDIA_TYPE_SUBTITLE, 'subtitle'],
   ]);
-  const { codecType, codecId } = stream.codecpar;
+  const { codecType, codecId, width, height, format, bitRate, sampleRate, channels } = stream.codecpar;
   // The cover of a record is no film.
   const type = isCover(stream) ? 'other' : (types.get(codecType) ?? 'other');
-  return { index: stream.index, type, codec: avGetCodecName(codecId) ?? 'unknown' };
+  const isPicture = codecType === AVMEDIA_TYPE_VIDEO;
+  const isSound = codecType === AVMEDIA_TYPE_AUDIO;
+  return {
+    ...{ index: stream.index, type, codec: avGetCodecName(codecId) ?? 'unknown' },
+    width: isPicture ? known(width) : null,
+    height: isPicture ? known(height) : null,
+    fps: type === 'video' ? meanFps(stream) : null,
+    pixelFormat: isPicture ? avGetPixFmtName(format as AVPixelFormat) : null,
+    bitRate: known(Number(bitRate)),
+    sampleRate: isSound ? known(sampleRate) : null,
+    channels: isSound ? known(channels) : null,
+    language: languageOf(stream),
+  };
+}
+
+const known = (count: number) => (count > 0 && Number.isSafeInteger(count) ? count : null);
+
+/** Null where it is not known. */
+export function meanFps({ avgFrameRate: { num, den } }: Stream): number | null {
+  return num > 0 && den > 0 ? num / den : null;
 }
 
 const isCover = (stream: Stream) => (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0;

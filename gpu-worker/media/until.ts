@@ -20,7 +20,7 @@ export async function* before<Item extends DueFrame | PcmChunk>(
 }
 
 /** Streams lie side by side in a file, but not exactly: sound may come so much later than its pictures. */
-const apartMs = 10_000;
+export const apartMs = 10_000;
 
 /**
  * Tells of each packet whether it lies behind `toMs`: `no`; `yes`; or `all` where nothing follows any

@@ -18,14 +18,18 @@ export class HttpStatusError extends Error {
   }
 }
 
-export interface Download {
+/** Who wants something fetched: hears of it, and may no longer want it. */
+export interface Fetching {
+  /** Called with the number of bytes that have arrived since the last call. */
+  onBytes: (count: number) => void;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Download extends Fetching {
   url: string;
   /** The file to write; it must not exist. */
   to: string;
   sizeBytes: number;
-  /** Called with the number of bytes that have arrived since the last call. */
-  onBytes: (count: number) => void;
-  signal?: AbortSignal | undefined;
 }
 
 /**

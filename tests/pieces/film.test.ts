@@ -22,8 +22,10 @@ import {
 import type { ResultRow } from '../../functions/core/results/rows.ts';
 import type { ResultDocument } from '../../functions/core/results/schema.ts';
 import { textSimilarity } from '../../functions/core/results/similarity.ts';
+import { modelsOf } from '../../gpu-worker/analyzers/analyzer.ts';
 import { analyzers } from '../../gpu-worker/analyzers/index.ts';
 import { ensureModels } from '../../gpu-worker/models/ensure-models.ts';
+import { leastMeans } from '../../gpu-worker/models/means.ts';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
 import { openModelStore } from '../../gpu-worker/models/open-store.ts';
 import { analyzeMedium } from '../../gpu-worker/pipeline.ts';
@@ -55,7 +57,7 @@ afterAll(() => client?.remove());
 async function analyzeWhole(path: string): Promise<ResultRow[]> {
   const chosen = analyzers.filter((analyzer) => analyses.includes(analyzer.name));
   const dir = modelsDir(process.env);
-  await ensureModels([...new Set(chosen.flatMap((analyzer) => analyzer.models))], { dir });
+  await ensureModels([...new Set(chosen.flatMap((analyzer) => modelsOf(analyzer, leastMeans)))], { dir });
   const rows: ResultRow[] = [];
   await analyzeMedium({
     source: { path },

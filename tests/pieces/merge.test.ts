@@ -2,20 +2,29 @@ import { describe, expect, it } from 'vitest';
 import { encodeEmbedding } from '../../functions/core/results/embeddings.ts';
 import {
   joinFaces,
+  joinModeration,
   joinObjects,
   joinPeople,
+  joinPictures,
   joinScenes,
+  joinSignals,
   joinTexts,
+  loudnessOf,
 } from '../../functions/core/results/join.ts';
+import { joinLoudness } from '../../functions/core/results/loudness.ts';
 import { mergeRows } from '../../functions/core/results/merge/merge.ts';
 import type { Piece } from '../../functions/core/results/merge/piece.ts';
 import { mergeRuns } from '../../functions/core/results/merge/runs.ts';
 import type {
   Box,
   FaceRow,
+  LoudnessRow,
+  ModerationRow,
   ObjectRow,
+  PictureRow,
   ResultRow,
   SceneRow,
+  SignalRow,
   TextRow,
 } from '../../functions/core/results/rows.ts';
 import { runReport } from '../jobs/rows.ts';
@@ -247,6 +256,189 @@ describe('faces and people', () => {
   it('vectors of two models are never compared', () => {
     const other = { ...face('f1', 30_000, 34_000, anna!), embeddingSpace: 'another' };
     expect(joinPeople(merged([face('f1', 2000, 6000, anna!)], [other]))).toHaveLength(2);
+  });
+});
+
+function finding(startMs: number, endMs: number, confidence = 0.8, category = 'nudity'): ModerationRow {
+  return { kind: 'moderation', category, startMs, endMs, confidence };
+}
+
+describe('moderation', () => {
+  const found = (...rows: ResultRow[][]) =>
+    joinModeration(merged(...rows)).findings.map(({ category, startMs, endMs }) => [
+      category,
+      startMs,
+      endMs,
+    ]);
+
+  it('what both have seen over the cut is one finding, with the surer of both', () => {
+    const rows = [[finding(15_000, 24_000, 0.7)], [finding(16_000, 24_000, 0.9)]];
+    expect(found(...rows)).toEqual([['nudity', 15_000, 24_000]]);
+    expect(joinModeration(merged(...rows)).findings[0]!.confidence).toBe(0.9);
+  });
+
+  it('what lies in the overlap alone counts once, where it is owned', () => {
+    expect(found([finding(12_000, 14_000)], [finding(12_000, 14_000)])).toEqual([['nudity', 12_000, 14_000]]);
+    expect(found([finding(22_000, 26_000)], [finding(22_000, 26_000)])).toEqual([['nudity', 22_000, 26_000]]);
+    expect(found([], [finding(12_000, 14_000)])).toEqual([]);
+  });
+
+  it('a moment belongs to one piece', () => {
+    expect(found([finding(15_000, 15_000)], [finding(15_000, 15_000), finding(20_000, 20_000)])).toEqual([
+      ['nudity', 15_000, 15_000],
+      ['nudity', 20_000, 20_000],
+    ]);
+  });
+
+  it('of two categories stays two', () => {
+    const rows = [[finding(15_000, 30_000)], [finding(10_000, 25_000, 0.8, 'violence')]];
+    expect(found(...rows)).toEqual([
+      ['nudity', 15_000, 20_000],
+      ['violence', 20_000, 25_000],
+    ]);
+  });
+});
+
+function shot(
+  pictureId: string,
+  startMs: number,
+  endMs: number,
+  perceptualHash = 'f0f0f0f0f0f0f0f0',
+  keyframeMs = startMs,
+): PictureRow {
+  const thumbnail = `pictures/${pictureId}.webp`;
+  const noVector = { embedding: null, embeddingSpace: null, sketch: null };
+  return { kind: 'picture', pictureId, startMs, endMs, keyframeMs, perceptualHash, ...noVector, thumbnail };
+}
+
+describe('pictures', () => {
+  const other = '0f0f0f0f0f0f0f0f';
+  const found = (...rows: ResultRow[][]) =>
+    joinPictures(merged(...rows)).map(({ pictureId, startMs, endMs }) => [pictureId, startMs, endMs]);
+
+  it('of all the time are there, each time once', () => {
+    const rows = [
+      [shot('p1', 0, 8000), shot('p2', 8000, 25_000, other), shot('p3', 25_000, 30_000)],
+      [shot('p1', 10_000, 25_000, other), shot('p2', 25_000, 50_000)],
+      [shot('p1', 30_000, 55_000), shot('p2', 55_000, 60_000, other)],
+    ];
+    expect(found(...rows)).toEqual([
+      ['1-p1', 0, 8000],
+      ['1-p2', 8000, 25_000],
+      ['2-p2', 25_000, 55_000],
+      ['3-p2', 55_000, 60_000],
+    ]);
+  });
+
+  it('that differ on both sides of the cut are two, each with its own thumbnail', () => {
+    const rows = merged([shot('p1', 0, 30_000)], [shot('p1', 10_000, 40_000, other)]);
+    expect(joinPictures(rows).map(({ endMs, thumbnail }) => [endMs, thumbnail])).toEqual([
+      [20_000, '1/pictures/p1.webp'],
+      [40_000, '2/pictures/p1.webp'],
+    ]);
+  });
+
+  it('chosen where the neighbour owns the time are not lost', () => {
+    const rows = [
+      [shot('p1', 18_000, 30_000, undefined, 24_000)],
+      [shot('p1', 10_000, 40_000, other, 12_000)],
+    ];
+    expect(found(...rows)).toEqual([
+      ['1-p1', 18_000, 20_000],
+      ['2-p1', 20_000, 40_000],
+    ]);
+  });
+});
+
+function nothing(signal: SignalRow['signal'], startMs: number, endMs: number): SignalRow {
+  return { kind: 'signal', signal, startMs, endMs };
+}
+
+describe('signals', () => {
+  const found = (...rows: ResultRow[][]) =>
+    joinSignals(merged(...rows)).map(({ signal, startMs, endMs }) => [signal, startMs, endMs]);
+
+  it('over a cut are one, and a short one is not cut into two that do not count', () => {
+    const left = [
+      nothing('silence', 2000, 9000),
+      nothing('silence', 19_000, 21_500),
+      nothing('black', 20_000, 30_000),
+    ];
+    const right = [nothing('silence', 19_000, 21_500), nothing('black', 18_000, 28_000)];
+    expect(found(left, right)).toEqual([
+      ['silence', 2000, 9000],
+      ['silence', 19_000, 21_500],
+      ['black', 20_000, 28_000],
+    ]);
+  });
+
+  it('frozen pictures that follow each other stay apart, also at the cut', () => {
+    const left = [
+      nothing('freeze', 12_000, 19_999),
+      nothing('freeze', 20_000, 23_999),
+      nothing('freeze', 24_000, 29_000),
+    ];
+    const right = [
+      nothing('freeze', 12_000, 19_999),
+      nothing('freeze', 20_000, 23_999),
+      nothing('freeze', 24_000, 29_000),
+    ];
+    expect(found(left, right)).toEqual([
+      ['freeze', 12_000, 19_999],
+      ['freeze', 20_000, 23_999],
+      ['freeze', 24_000, 29_000],
+    ]);
+  });
+
+  it('that last over several pieces are one, but for a piece that failed', () => {
+    const still = [nothing('freeze', 0, 100_000)];
+    expect(found(still, still, still)).toEqual([['freeze', 0, 100_000]]);
+    expect(found(still, [], still)).toEqual([
+      ['freeze', 0, 20_000],
+      ['freeze', 40_000, 100_000],
+    ]);
+  });
+});
+
+/** Steps of 100 ms, each as loud as a tenth of its time in seconds, below -30. */
+function heard(startMs: number, endMs: number, stepMs = 100): LoudnessRow {
+  const steps = Array.from({ length: Math.ceil((endMs - startMs) / stepMs) }, (_, i) => startMs + i * stepMs);
+  const momentaryLufs = steps.map((ms) => -30 - ms / 10_000);
+  return { kind: 'loudness', startMs, endMs, stepMs, momentaryLufs, peaks: steps.map((ms) => ms / 1e6) };
+}
+
+describe('loudness', () => {
+  it('has each step once, from the piece that owns its beginning', () => {
+    const whole = heard(0, 52_340);
+    const rows = loudnessOf(
+      merged(
+        [heard(0, 13_500), heard(13_500, 30_000)],
+        [heard(10_000, 17_000), heard(17_000, 50_000)],
+        [heard(30_000, 52_340)],
+      ),
+    );
+    expect(rows.flatMap((row) => row.momentaryLufs)).toEqual(whole.momentaryLufs);
+    expect(rows.flatMap((row) => row.peaks)).toEqual(whole.peaks);
+    expect(rows.map((row) => [row.startMs, row.endMs])).toEqual([
+      [0, 13_500],
+      [13_500, 20_000],
+      [20_000, 40_000],
+      [40_000, 52_340],
+    ]);
+    expect(joinLoudness(rows)).toEqual(joinLoudness([whole]));
+  });
+
+  it('of a cut between two steps is not doubled', () => {
+    const rows = loudnessOf(
+      mergeRows([
+        { piece: 1, fromMs: 0, toMs: 20_050, overlapMs: 10_000, rows: [heard(0, 30_000)] },
+        { piece: 2, fromMs: 20_050, toMs: Infinity, overlapMs: 10_000, rows: [heard(10_000, 40_000)] },
+      ]).flat(),
+    );
+    expect(rows.map((row) => [row.startMs, row.endMs])).toEqual([
+      [0, 20_100],
+      [20_100, 40_000],
+    ]);
   });
 });
 

@@ -119,3 +119,22 @@ describe('the table of findings', () => {
     expect(toCsv(emptyResult)).toBe('startMs,endMs,kind,id,text,confidence,x,y,w,h\r\n');
   });
 });
+
+it('has voices, places to review and silence in the table too', () => {
+  const rows = readCsv(
+    toCsv({
+      ...emptyResult,
+      speakers: [{ speakerId: 'sp1', totalMs: 5, cohesion: 0.8, turns: [{ startMs: 5, endMs: 10 }] }],
+      moderation: {
+        verdict: 'review',
+        findings: [{ category: 'nudity', startMs: 7, endMs: 8, confidence: 0.6 }],
+      },
+      signals: [{ signal: 'silence', startMs: 0, endMs: 4 }],
+    }),
+  );
+  expect(rows.slice(1).map((row) => row.slice(0, 6))).toEqual([
+    ['0', '4', 'signal', '', 'silence', ''],
+    ['5', '10', 'voice', 'sp1', '', '0.8'],
+    ['7', '8', 'moderation', '', 'nudity', '0.6'],
+  ]);
+});

@@ -24,4 +24,9 @@ export const emptyResult: ResultDocument = {
   objects: null,
   faces: null,
   people: null,
+  speakers: null,
+  moderation: null,
+  pictures: null,
+  signals: null,
+  loudness: null,
 };

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '../../functions/core/ids.ts';
+import { PRESETS } from '../../functions/core/jobs/analyses.ts';
 import { mediaArrived } from '../../functions/core/submit/arrival.ts';
 import { sweepUploads } from '../../functions/core/submit/sweep.ts';
 import { partCount, partSize } from '../../functions/core/submit/upload.ts';
@@ -92,7 +93,7 @@ describe('an upload', () => {
     await put(mute.upload, await media.picture());
     const row = await jobIn(intake.core, mute.jobId, 'failed');
     expect(row.errorDetail).toBe(
-      'The file is a picture: transcribe, scenes cannot be done with it. Possible are metadata, ocr, faces, objects.',
+      'The file is a picture: transcribe, scenes cannot be done with it. Possible are metadata, ocr, faces, objects, moderation, similarity.',
     );
     const mixed = await announce({ name: 'a.png', analyses: ['transcribe', 'ocr'] });
     await put(mixed.upload, await media.picture());
@@ -237,7 +238,7 @@ describe('the inbox', () => {
     const key = 'inbox/Ferien 2026/Zürich + See.mp4';
     await write(key, await media.mp4());
     expect(await jobOfInbox(key)).toMatchObject({
-      ...{ state: 'queued', name: 'Zürich + See.mp4', analyses: ['transcribe', 'ocr', 'objects', 'scenes'] },
+      ...{ state: 'queued', name: 'Zürich + See.mp4', analyses: PRESETS.default },
     });
   });
 

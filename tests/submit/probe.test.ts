@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { inspect } from '../../functions/core/media/inspection.ts';
 import { headBytes, type MediumFacts, probe } from '../../functions/core/media/probe.ts';
 import * as media from './media-files.ts';
 
@@ -253,8 +254,27 @@ test('real media with some bytes changed end so too', async () => {
           );
       },
     ),
-    // The same changes each time. Of others, about one in a thousand still makes mediabunny count for
-    // minutes: bounding that takes a probe in a thread of its own.
-    { numRuns: 500, seed: 7 },
+    { numRuns: 300 },
   );
+});
+
+test('what takes too long is given up, and others are looked into meanwhile and after', async () => {
+  const file = await media.fastStartMp4();
+  const signature = { is: 'container' as const, format: 'mp4' as const };
+  const medium = { sizeBytes: file.length + 1, head: file.subarray(0, 8), signature };
+  const never = new Promise<Uint8Array>(() => {});
+  const [slow, other] = await Promise.all([inspect(medium, () => never, 1_000), probed(file)]);
+  expect(slow).toBeNull();
+  expect(other.facts).toMatchObject({ kind: 'video' });
+  expect((await probed(file)).facts).toMatchObject({ kind: 'video' });
+});
+
+test('what the object store fails with is thrown as it is', async () => {
+  const failure = new Error('the object store is away');
+  const medium = {
+    sizeBytes: 100_000,
+    head: new Uint8Array(8),
+    signature: { is: 'container' as const, format: 'mp4' as const },
+  };
+  await expect(inspect(medium, () => Promise.reject(failure), 10_000)).rejects.toBe(failure);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ownerId } from '../../functions/core/auth/caller.ts';
 import { idPattern } from '../../functions/core/ids.ts';
 import { addressRules, checkUrl } from '../../functions/core/intake/addresses.ts';
+import { PRESETS } from '../../functions/core/jobs/analyses.ts';
 import { uploadKey } from '../../functions/core/storage/bucket.ts';
 import { SubmitAnswer, SubmitRequest } from '../../functions/core/submit/request.ts';
 import { submit } from '../../functions/core/submit/submit.ts';
@@ -41,7 +42,7 @@ describe('what is answered', () => {
     expect(await jobRow(job.jobId)).toMatchObject({
       ...{
         state: 'awaiting_upload',
-        analyses: ['transcribe', 'ocr', 'objects', 'scenes'],
+        analyses: PRESETS.default,
         options: {},
         priority: 0,
       },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseGpu, runOneModel, testDevice, Unfit } from '../../gpu-worker/lease/device.ts';
+import { deviceName, parseGpu, runOneModel, testDevice, Unfit } from '../../gpu-worker/lease/device.ts';
 
 describe('what nvidia-smi lists', () => {
   it('is the first GPU, whose name may have commas', () => {
@@ -29,5 +29,18 @@ describe('the device test', () => {
 
   it('runs a model and checks what it computes', async () => {
     await runOneModel('cpu');
+  });
+
+  it('does not take the CPU for a GPU', async ({ skip }) => {
+    const error = await runOneModel('cuda').catch((thrown: unknown) => thrown);
+    if (error === undefined) skip('this machine has a GPU that works');
+    expect(error).toBeInstanceOf(Unfit);
+    expect((error as Error).message).toMatch(/^No model runs on the device: /);
+  });
+
+  it('names the GPU in reports', () => {
+    const gpu = { name: 'NVIDIA L4', vramMb: 23034, driver: '550.54.15' };
+    expect(deviceName({ kind: 'cuda', gpu })).toBe('cuda (NVIDIA L4)');
+    expect(deviceName({ kind: 'cpu' })).toBe('cpu');
   });
 });

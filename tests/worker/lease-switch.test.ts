@@ -285,16 +285,15 @@ describe.concurrent('a machine that was rented for its GPU', () => {
     expect(machine.asked).toEqual(destroyed);
   });
 
-  it('says which it is', async () => {
+  it('is ended too where no model can run on it: its CPU is not what is paid for', async () => {
     await writeFile(join(dir, 'nvidia-smi'), "#!/bin/sh\necho 'NVIDIA L4, 23034, 550.90.07'\n", {
       mode: 0o755,
     });
     const machine = await rent({ AIMA_DEVICE: 'cuda', PATH: dir });
-    await untilState(machine.instanceId, 'ready');
-    const { worker } = await row(machine.instanceId);
-    expect(worker).toMatchObject({
-      device: 'cuda',
-      gpu: { name: 'NVIDIA L4', vramMb: 23034, driver: '550.90.07' },
-    });
+    await machine.exited;
+    const { state, reason, worker } = await row(machine.instanceId);
+    expect({ state, reason }).toEqual({ state: 'terminating', reason: 'unfit' });
+    expect(worker.unfit).toMatch(/^No model (can run on the GPU|runs on the device): /);
+    expect(machine.asked).toEqual(destroyed);
   });
 });

@@ -1,3 +1,4 @@
+import { leastMeans } from '../../gpu-worker/models/means.ts';
 import type { ModelStore } from '../../gpu-worker/models/store.ts';
 
 const none = (id: string): never => {
@@ -5,4 +6,4 @@ const none = (id: string): never => {
 };
 
 /** The store of analyzers that need no model. */
-export const noModels: ModelStore = { folder: none, session: none, describe: none };
+export const noModels: ModelStore = { means: leastMeans, folder: none, session: none, device: none, describe: none };

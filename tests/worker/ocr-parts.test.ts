@@ -62,6 +62,7 @@ describe('regions of the detector map', () => {
 
 describe('decoding of the recogniser', () => {
   const dictionary = parseDictionary('a\nb\n（');
+  const leastSpace = 0.01;
   /** One row of scores for each step: the class named has `p`, the space what is given, the blank the rest. */
   const scores = (steps: { of: string; p?: number; space?: number }[]) =>
     Float32Array.from(
@@ -78,6 +79,7 @@ describe('decoding of the recogniser', () => {
     const reading = decode(
       scores([{ of: 'a' }, { of: 'a' }, { of: '' }, { of: 'a' }, { of: 'b' }]),
       dictionary,
+      leastSpace,
     );
     expect(reading.text).toBe('aab');
     expect(reading.confidence).toBeCloseTo(0.9);
@@ -92,15 +94,17 @@ describe('decoding of the recogniser', () => {
       { of: 'b' },
       { of: '', space: 0.05 },
     ];
-    expect(decode(scores(steps), dictionary).text).toBe('a b');
+    expect(decode(scores(steps), dictionary, leastSpace).text).toBe('a b');
+    // A model that is not shy of spaces means what it says.
+    expect(decode(scores(steps), dictionary, Infinity).text).toBe('ab');
   });
 
   test('writes brackets outside Chinese text as usual', () => {
-    expect(decode(scores([{ of: '（' }, { of: 'a' }]), dictionary).text).toBe('(a');
+    expect(decode(scores([{ of: '（' }, { of: 'a' }]), dictionary, leastSpace).text).toBe('(a');
   });
 
   test('of nothing is nothing', () => {
-    expect(decode(scores([{ of: '' }]), dictionary)).toEqual({ text: '', confidence: 0 });
+    expect(decode(scores([{ of: '' }]), dictionary, leastSpace)).toEqual({ text: '', confidence: 0 });
   });
 });
 

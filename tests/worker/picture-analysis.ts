@@ -2,10 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { ResultRow } from '../../functions/core/results/rows.ts';
-import type { Analyzer, Frame, MediaKind, Outcome } from '../../gpu-worker/analyzers/analyzer.ts';
+import {
+  type Analyzer,
+  type Frame,
+  type MediaKind,
+  modelsOf,
+  type Outcome,
+} from '../../gpu-worker/analyzers/analyzer.ts';
 import { decode } from '../../gpu-worker/media/decode.ts';
 import { probeMedium } from '../../gpu-worker/media/probe.ts';
 import { ensureModels } from '../../gpu-worker/models/ensure-models.ts';
+import { leastMeans, type Means } from '../../gpu-worker/models/means.ts';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
 import { openModelStore } from '../../gpu-worker/models/open-store.ts';
 
@@ -24,17 +31,19 @@ export interface Course {
   after?: Analysis;
   /** Stops here without an end, as a lost worker does. */
   stopAtMs?: number;
+  /** What the worker may use; only what every machine has where it is left out. */
+  means?: Means;
 }
 
 const dir = modelsDir(process.env);
 
 export async function analyzeFilm(analyzer: Analyzer, path: string, course: Course = {}): Promise<Analysis> {
   const medium = await probeMedium({ path });
-  const { partMs = 10_000, after, stopAtMs = Number.POSITIVE_INFINITY } = course;
+  const { partMs = 10_000, after, stopAtMs = Number.POSITIVE_INFINITY, means } = course;
   const fromMs = after?.toMs ?? 0;
   const feed = { ...analyzer.feed.frames!, fromMs };
   const frames = decode({ path }, medium, { frames: [feed], pcm: null, threads: 1 });
-  const analysis = await begin(analyzer, 'video', medium.durationMs, after);
+  const analysis = await begin(analyzer, 'video', medium.durationMs, means, after);
   let nextPartMs = fromMs + partMs;
   for await (const item of frames) {
     if (item.type !== 'frame') continue;
@@ -48,7 +57,11 @@ export async function analyzeFilm(analyzer: Analyzer, path: string, course: Cour
   return analysis.finish();
 }
 
-export async function analyzePicture(analyzer: Analyzer, path: string): Promise<Analysis> {
+export async function analyzePicture(
+  analyzer: Analyzer,
+  path: string | Buffer,
+  means?: Means,
+): Promise<Analysis> {
   const { data, info } = await sharp(path)
     .rotate()
     .flatten()
@@ -56,16 +69,22 @@ export async function analyzePicture(analyzer: Analyzer, path: string): Promise<
     .resize({ width: analyzer.feed.frames!.maxWidth, withoutEnlargement: true })
     .raw()
     .toBuffer({ resolveWithObject: true });
-  const analysis = await begin(analyzer, 'image', 0);
+  const analysis = await begin(analyzer, 'image', 0, means);
   await analysis.feed({ tMs: 0, width: info.width, height: info.height, data });
   return analysis.finish();
 }
 
-async function begin(analyzer: Analyzer, kind: MediaKind, durationMs: number, after?: Analysis) {
-  await ensureModels(analyzer.models, { dir });
+async function begin(
+  analyzer: Analyzer,
+  kind: MediaKind,
+  durationMs: number,
+  means = leastMeans,
+  after?: Analysis,
+) {
+  await ensureModels(modelsOf(analyzer, means), { dir });
   const result: Analysis = { rows: [], outcome: null, toMs: after?.toMs ?? 0, pictures: new Map() };
   const session = await analyzer.start({
-    models: openModelStore({ dir, threads: 1 }),
+    models: openModelStore({ dir, threads: 1, means }),
     kind,
     durationMs,
     fromMs: result.toMs,
@@ -87,7 +106,7 @@ async function begin(analyzer: Analyzer, kind: MediaKind, durationMs: number, af
     result,
     async feed(frame: Frame) {
       const data = Uint8Array.from(frame.data);
-      await session.onFrame!({ ...frame, data });
+      await session.onFrame?.({ ...frame, data });
       // A frame is valid only during the call: whoever looks at it later sees nothing.
       data.fill(0);
     },

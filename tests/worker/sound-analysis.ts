@@ -1,9 +1,10 @@
 /** Runs `transcribe` over sound, as the pipeline would. */
 import { readFile } from 'node:fs/promises';
 import { ResultRow, type SegmentRow } from '../../functions/core/results/rows.ts';
-import type { Outcome } from '../../gpu-worker/analyzers/analyzer.ts';
+import { modelsOf, type Outcome } from '../../gpu-worker/analyzers/analyzer.ts';
 import { transcribe } from '../../gpu-worker/analyzers/transcribe.ts';
 import { ensureModels } from '../../gpu-worker/models/ensure-models.ts';
+import { leastMeans, type Means } from '../../gpu-worker/models/means.ts';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
 import { openModelStore } from '../../gpu-worker/models/open-store.ts';
 import type { ModelStore } from '../../gpu-worker/models/store.ts';
@@ -16,6 +17,8 @@ export interface Transcript {
 }
 
 export interface Course {
+  /** Npm packages alone where nothing is said. */
+  means?: Means;
   language?: string | null;
   /** Length of a chunk. */
   chunkMs?: number;
@@ -28,12 +31,19 @@ export interface Course {
 export const SAMPLES_PER_MS = 16;
 
 const dir = modelsDir(process.env);
-let models: ModelStore | undefined;
+const stores = new Map<Means, ModelStore>();
 
 export async function transcribeSound(sound: Float32Array, course: Course = {}): Promise<Transcript> {
-  await ensureModels(transcribe.models, { dir });
-  models ??= openModelStore({ dir, threads: 1 });
-  const { language = null, chunkMs = 500, after, stopAtMs = Number.POSITIVE_INFINITY } = course;
+  const {
+    means = leastMeans,
+    language = null,
+    chunkMs = 500,
+    after,
+    stopAtMs = Number.POSITIVE_INFINITY,
+  } = course;
+  await ensureModels(modelsOf(transcribe, means), { dir });
+  const models = stores.get(means) ?? openModelStore({ dir, threads: 1, means });
+  stores.set(means, models);
   const durationMs = Math.ceil(sound.length / SAMPLES_PER_MS);
   const result: Transcript = { rows: [], outcome: null, toMs: after?.toMs ?? 0 };
   const fromMs = result.toMs;

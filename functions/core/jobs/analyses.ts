@@ -20,20 +20,35 @@ function analysis(description: string, kinds: readonly MediaKind[], biometric = 
 export const ANALYSES = {
   metadata: analysis('Technical data of the file, and nothing that costs', ['image', 'audio', 'video']),
   transcribe: analysis('What is said, with the time of each word', ['audio', 'video']),
+  speakers: analysis('Who speaks when', ['audio', 'video'], true),
   ocr: analysis('Text seen in the picture', ['image', 'video']),
   faces: analysis('Faces, and which of them are the same person', ['image', 'video'], true),
   objects: analysis('Things of known classes and where they are', ['image', 'video']),
   scenes: analysis('Cuts, and a picture of each scene', ['video']),
+  signals: analysis('Loudness, silence, black and frozen pictures', ['audio', 'video']),
+  moderation: analysis('What a person should look at before others see it', ['image', 'video']),
+  similarity: analysis('What pictures look like, to find others like them', ['image', 'video']),
 } as const satisfies Record<string, Analysis>;
 
 export type AnalysisName = keyof typeof ANALYSES;
 
 export const analysisNames = Object.keys(ANALYSES) as [AnalysisName, ...AnalysisName[]];
 
-/** `everything` has faces in it: whoever names it asks for them. */
+/** `everything` has faces and voices in it: whoever names it asks for them. */
 export const PRESETS = {
-  default: ['transcribe', 'ocr', 'objects', 'scenes'],
-  everything: ['metadata', 'transcribe', 'ocr', 'faces', 'objects', 'scenes'],
+  default: ['transcribe', 'ocr', 'objects', 'scenes', 'signals'],
+  everything: [
+    'metadata',
+    'transcribe',
+    'speakers',
+    'ocr',
+    'faces',
+    'objects',
+    'scenes',
+    'signals',
+    'moderation',
+    'similarity',
+  ],
   metadata: ['metadata'],
 } as const satisfies Record<string, readonly AnalysisName[]>;
 

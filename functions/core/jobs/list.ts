@@ -112,7 +112,10 @@ function newestJobs(sql: Sql, userId: string, filter: JobFilter) {
 
 function columns(sql: Sql) {
   return sql`job_id, batch_id, media_id, j.state, analyses,
-    case when j.state = 'split' then pieces_progress(job_id) else progress end as progress, error_code, error_detail, cost_microdollars,
+    case when j.state = 'split' then pieces_progress(job_id) else progress end as progress, error_code, error_detail,
+    -- Written when its machines are gone; until then it grows.
+    case when j.state in ('assigned', 'running', 'split') or finished_at > now() - interval '10 minutes'
+      then job_cost(job_id) else cost_microdollars end as cost_microdollars,
     created_at, started_at, finished_at`;
 }
 

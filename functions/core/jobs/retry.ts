@@ -39,6 +39,7 @@ export async function retryJob(
       update jobs set state = ${isSplit ? 'split' : 'queued'}, queued_at = null, not_before_at = null, max_attempts = attempt + ${freshAttempts},
         error_code = null, error_detail = null, run = null,
         progress = case when ${fromScratch} then 0 else progress end,
+        reused = case when ${fromScratch} then '[]' else reused end,
         max_cost_microdollars = coalesce(${maxCostMicrodollars ?? null}, max_cost_microdollars)
       where job_id = ${jobId} returning state, progress`;
     return { ...locked, ...again! };

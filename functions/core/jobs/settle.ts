@@ -8,6 +8,8 @@
  * whole job is. When the last of them has ended, the job is joined here and settled as any other.
  */
 import type { Core } from '../core.ts';
+import type { Tx } from '../database.ts';
+import { groupPeople } from '../people/group.ts';
 import { buildDocument } from '../results/document.ts';
 import { queueWebhook } from '../webhooks/queue.ts';
 import { joinReady } from './join-pieces.ts';
@@ -82,9 +84,22 @@ async function settleNext(core: Core, only: string | undefined, seen: string[]):
     await tx`
       insert into documents (job_id, document) values (${job.jobId}, ${tx.json(document)})
       on conflict (job_id) do update set document = excluded.document, created_at = now()`;
+    if (document.people !== null) await findPeople(tx, job);
     if (job.callbackUrl) await queueWebhook(tx, job.jobId, job.callbackUrl);
     return job;
   });
+}
+
+/** A library that cannot take them must not keep the job from being settled. Nothing of a face gets into a log. */
+async function findPeople(tx: Tx, { jobId, userId }: Unsettled): Promise<void> {
+  try {
+    await tx.savepoint((inner) => groupPeople(inner, userId, jobId));
+  } catch (error) {
+    console.error(
+      `people of job ${jobId} are not in the library:`,
+      (error as { code?: string }).code ?? 'error',
+    );
+  }
 }
 
 async function tellProgress({ sql, publisher }: Core, jobId: string): Promise<void> {

@@ -97,7 +97,7 @@ async function insertPiece(
     insert into jobs (job_id, parent_job_id, piece, piece_from_ms, piece_to_ms, overlap_ms, user_id, batch_id, media_id,
       state, analyses, options, priority, deadline_at, queued_at, confirmed_microdollars, max_cost_microdollars)
     select ${newId()}, job_id, ${piece}, ${fromMs}, ${toMs}, ${overlapMs}, user_id, batch_id, media_id,
-      'queued', analyses, options, priority, deadline_at, queued_at, ${agreedMicrodollars},
+      'queued', analyses_left(jobs), options, priority, deadline_at, queued_at, ${agreedMicrodollars},
       floor(max_cost_microdollars * ${share}::float8)::bigint
     from jobs where job_id = ${jobId}`;
 }

@@ -2,7 +2,7 @@
  * The states of a job, and who moves it:
  *
  * - `awaiting_upload`: announced; its medium is not in the object store yet. submit-job moves it
- *   on when the bucket says so, the sweep when that event was lost; after a day it is `expired`.
+ *   on when the bucket says so, to `succeeded` where all of it was found before (submit/reuse.ts); the sweep when that event was lost; after a day it is `expired`.
  * - `awaiting_confirmation`: costs more than may be spent unasked, or by now more than was agreed to.
  *   A person moves it on.
  * - `queued`: the planner may give it to an instance, or ask a person first.
@@ -21,7 +21,7 @@
  */
 export const jobTransitions = {
   '': ['awaiting_upload', 'queued', 'failed'],
-  awaiting_upload: ['awaiting_confirmation', 'queued', 'failed', 'canceled', 'expired'],
+  awaiting_upload: ['awaiting_confirmation', 'queued', 'succeeded', 'failed', 'canceled', 'expired'],
   awaiting_confirmation: ['queued', 'canceled', 'expired'],
   queued: ['assigned', 'split', 'awaiting_confirmation', 'failed', 'canceled'],
   assigned: ['running', 'queued', 'failed', 'canceled'],

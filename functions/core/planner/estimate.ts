@@ -17,10 +17,14 @@ export interface Work {
 const priors: Record<string, { perSecond: number; perPicture: number }> = {
   metadata: { perSecond: 0, perPicture: 0 },
   transcribe: { perSecond: 0.12, perPicture: 0 },
+  speakers: { perSecond: 0.03, perPicture: 0 },
   ocr: { perSecond: 0.35, perPicture: 1.2 },
   objects: { perSecond: 0.12, perPicture: 0.1 },
   faces: { perSecond: 0.2, perPicture: 0.2 },
   scenes: { perSecond: 0.06, perPicture: 0.1 },
+  signals: { perSecond: 0.02, perPicture: 0 },
+  moderation: { perSecond: 0.06, perPicture: 0.1 },
+  similarity: { perSecond: 0.02, perPicture: 0.1 },
 };
 
 /** Fetching, probing, opening models: what even the shortest medium takes. */

@@ -19,7 +19,7 @@ export async function readLearned(sql: Sql | Tx): Promise<Learned> {
       select i.provider, i.offer ->> 'gpu' as gpu, coalesce((i.offer ->> 'speed')::float8, 1) as speed,
         j.analyses, m.kind, coalesce(j.piece_to_ms - j.piece_from_ms, m.duration_ms) as duration_ms, m.size_bytes,
         extract(epoch from a.ended_at - a.started_at)::float8 * 1000 as took_ms, j.run -> 'transferMs' as transfer_ms
-      from (select job_id, media_id, analyses, attempt, run, piece_from_ms, piece_to_ms from jobs where state = 'succeeded' order by job_id desc limit ${mostRows}) j
+      from (select job_id, media_id, analyses_left(jobs) as analyses, attempt, run, piece_from_ms, piece_to_ms from jobs where state = 'succeeded' order by job_id desc limit ${mostRows}) j
       join attempts a on a.job_id = j.job_id and a.attempt = j.attempt
       join instances i on i.instance_id = a.instance_id
       join media m on m.media_id = j.media_id

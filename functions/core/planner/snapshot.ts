@@ -85,7 +85,7 @@ export function policyOf(config: Config): Policy {
 
 async function readQueue(tx: Tx, isLocking: boolean): Promise<QueuedJob[]> {
   return tx<QueuedJob[]>`
-    select job_id, jobs.user_id, priority, analyses, kind, coalesce(piece_to_ms - piece_from_ms, duration_ms) as duration_ms, size_bytes, max_cost_microdollars,
+    select job_id, jobs.user_id, priority, analyses_left(jobs) as analyses, kind, coalesce(piece_to_ms - piece_from_ms, duration_ms) as duration_ms, size_bytes, max_cost_microdollars,
       confirmed_microdollars, quote,
       extract(epoch from queued_at)::float8 * 1000 as queued_at_ms,
       extract(epoch from deadline_at)::float8 * 1000 as deadline_at_ms,
@@ -115,7 +115,7 @@ async function readInstances(tx: Tx): Promise<LiveInstance[]> {
     select instance_id, provider, state, price_microdollars_per_hour, offer,
       extract(epoch from requested_at)::float8 * 1000 as requested_at_ms,
       extract(epoch from deadline_at)::float8 * 1000 as deadline_at_ms,
-      (select jsonb_agg(jsonb_build_object('userId', j.user_id, 'analyses', analyses, 'kind', kind,
+      (select jsonb_agg(jsonb_build_object('userId', j.user_id, 'analyses', analyses_left(j), 'kind', kind,
          'durationMs', coalesce(piece_to_ms - piece_from_ms, duration_ms),
          'sizeBytes', size_bytes, 'progress', progress))
        from jobs j join media using (media_id)

@@ -42,6 +42,21 @@ export function toCsv(document: ResultDocument): string {
       id: track.trackId,
       text: track.personId,
     })),
+    ...(document.speakers ?? []).flatMap((speaker) =>
+      speaker.turns.map((turn) => ({
+        ...turn,
+        kind: 'voice',
+        id: speaker.speakerId,
+        confidence: speaker.cohesion,
+      })),
+    ),
+    ...(document.moderation?.findings ?? []).map((finding) => ({
+      ...finding,
+      kind: 'moderation',
+      text: finding.category,
+    })),
+    ...(document.signals ?? []).map((signal) => ({ ...signal, kind: 'signal', text: signal.signal })),
+    ...(document.pictures ?? []).map((picture) => ({ ...picture, kind: 'picture', id: picture.pictureId })),
   ];
   const lines = rows
     .toSorted((a, b) => a.startMs - b.startMs)

@@ -1,10 +1,24 @@
 /** Builds the document of a job from its rows: of a finished one to keep it, of any other as it stands. */
 import type { Sql, Tx } from '../database.ts';
-import { joinFaces, joinObjects, joinPeople, joinScenes, joinTexts, segmentsOf } from './join.ts';
+import {
+  joinFaces,
+  joinModeration,
+  joinObjects,
+  joinPeople,
+  joinPictures,
+  joinScenes,
+  joinSignals,
+  joinSpeakers,
+  joinTexts,
+  loudnessOf,
+  segmentsOf,
+} from './join.ts';
 import { readJoined } from './joined.ts';
+import { joinLoudness } from './loudness.ts';
 import { ResultRow } from './rows.ts';
-import { RunReport } from './run.ts';
+import { AnalyzerRun, RunReport } from './run.ts';
 import type { ResultDocument } from './schema.ts';
+import { withSpeakers } from './speaker-words.ts';
 
 interface JobRow {
   state: string;
@@ -12,6 +26,7 @@ interface JobRow {
   errorCode: string | null;
   errorDetail: string | null;
   run: unknown;
+  reused: unknown;
   name: string;
   contentType: string | null;
   sizeBytes: number | null;
@@ -24,7 +39,7 @@ interface JobRow {
 /** @throws where there is no such job. */
 export async function buildDocument(sql: Sql | Tx, jobId: string): Promise<ResultDocument> {
   const [job] = await sql<JobRow[]>`
-    select state, analyses, error_code, error_detail, run, name, content_type, size_bytes, kind, duration_ms, width, height
+    select state, analyses, error_code, error_detail, run, reused, name, content_type, size_bytes, kind, duration_ms, width, height
     from jobs join media using (media_id) where job_id = ${jobId}`;
   if (!job) throw new Error(`There is no job ${jobId}.`);
   // While it is cut, its pieces have what there is.
@@ -32,7 +47,9 @@ export async function buildDocument(sql: Sql | Tx, jobId: string): Promise<Resul
   const parts: { analyzer: string; rows: unknown }[] =
     joined?.parts ?? (await sql`select analyzer, rows from result_parts(${jobId})`);
   const { rows, unreadable } = readRows(parts);
-  const run = joined?.run ?? RunReport.safeParse(job.run).data ?? null;
+  const ownRun = joined?.run ?? RunReport.safeParse(job.run).data ?? null;
+  const reused = AnalyzerRun.array().safeParse(job.reused).data ?? [];
+  const run = ownRun && { ...ownRun, analyzers: [...ownRun.analyzers, ...reused] };
   const lost = [
     ...(unreadable > 0 ? [`${unreadable} of the saved findings are not readable and are left out.`] : []),
     ...(job.run !== null && run === null ? ['What the worker reported of its run is not readable.'] : []),
@@ -44,7 +61,9 @@ export async function buildDocument(sql: Sql | Tx, jobId: string): Promise<Resul
     job.analyses.includes(analyzer) &&
     (parts.some((part) => part.analyzer === analyzer) ||
       ['ok', 'nothing_found'].includes(statusOf(analyzer) ?? ''));
-  const segments = segmentsOf(rows).map(({ kind: _, ...segment }) => segment);
+  const speakers = ran('speakers') ? joinSpeakers(rows) : null;
+  const said = segmentsOf(rows).map(({ kind: _, ...segment }) => segment);
+  const segments = speakers ? withSpeakers(said, speakers) : said;
 
   return {
     schema: 'aima/result/1',
@@ -70,11 +89,16 @@ export async function buildDocument(sql: Sql | Tx, jobId: string): Promise<Resul
       ran('transcribe') || statusOf('transcribe') === 'unsupported_language'
         ? { status: statusOf('transcribe') ?? 'partial', language: segments[0]?.language ?? null, segments }
         : null,
+    speakers,
     texts: ran('ocr') ? joinTexts(rows) : null,
     scenes: ran('scenes') ? joinScenes(rows) : null,
     objects: ran('objects') ? joinObjects(rows) : null,
     faces: ran('faces') ? joinFaces(rows) : null,
     people: ran('faces') ? joinPeople(rows) : null,
+    moderation: ran('moderation') ? joinModeration(rows) : null,
+    pictures: ran('similarity') ? joinPictures(rows) : null,
+    signals: ran('signals') ? joinSignals(rows) : null,
+    loudness: ran('signals') ? joinLoudness(loudnessOf(rows)) : null,
   };
 }
 

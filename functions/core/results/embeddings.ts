@@ -8,7 +8,11 @@ export function encodeEmbedding(embedding: Float32Array): string {
 }
 
 export function decodeEmbedding(encoded: string): Float32Array {
-  const bytes = Buffer.from(encoded, 'base64');
+  return floatsFrom(Buffer.from(encoded, 'base64'));
+}
+
+/** From little-endian float32. */
+export function floatsFrom(bytes: Buffer): Float32Array {
   return Float32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readFloatLE(i * 4));
 }
 

@@ -1,5 +1,16 @@
 /** Joins what parts cut apart: rows of one id become one entry again. Pure. */
-import type { FaceRow, ObjectRow, PersonRow, ResultRow, SceneRow, SegmentRow, TextRow } from './rows.ts';
+import type {
+  FaceRow,
+  LoudnessRow,
+  ObjectRow,
+  PersonRow,
+  PictureRow,
+  ResultRow,
+  SceneRow,
+  SegmentRow,
+  SpeakerRow,
+  TextRow,
+} from './rows.ts';
 import type { ResultDocument } from './schema.ts';
 
 type Entry<K extends 'texts' | 'scenes' | 'objects' | 'faces'> = NonNullable<ResultDocument[K]>[number];
@@ -58,6 +69,9 @@ export function joinPeople(rows: ResultRow[]): NonNullable<ResultDocument['peopl
     .map(({ kind: _, ...person }) => ({
       ...person,
       trackIds: person.trackIds.filter((trackId) => ownerOf.get(trackId) === person.personId),
+      // Looked up when the document is read (read.ts): names change.
+      libraryPersonId: null,
+      name: null,
     }))
     .filter((person) => person.trackIds.length > 0)
     .toSorted((a, b) => a.startMs - b.startMs);
@@ -80,6 +94,71 @@ export function joinFaces(rows: ResultRow[]): Entry<'faces'>[] {
       thumbnail: best.thumbnail ?? same.find((row) => row.thumbnail !== null)?.thumbnail ?? null,
     };
   });
+}
+
+/** Grouping is done anew with every part, as of people. */
+export function joinSpeakers(rows: ResultRow[]): NonNullable<ResultDocument['speakers']> {
+  const turns = new Map(ofKind(rows, 'voice').map((row) => [row.turnId, row]));
+  const speakers = new Map<string, SpeakerRow>();
+  const ownerOf = new Map<string, string>();
+  for (const row of ofKind(rows, 'speaker')) {
+    speakers.set(row.speakerId, row);
+    for (const turnId of row.turnIds) ownerOf.set(turnId, row.speakerId);
+  }
+  return [...speakers.values()]
+    .map(({ speakerId, cohesion, turnIds }) => {
+      const own = turnIds
+        .filter((turnId) => ownerOf.get(turnId) === speakerId)
+        .flatMap((turnId) => turns.get(turnId) ?? [])
+        .toSorted((a, b) => a.startMs - b.startMs)
+        .map(({ startMs, endMs }) => ({ startMs, endMs }));
+      const totalMs = own.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
+      return { speakerId, totalMs, cohesion, turns: own };
+    })
+    .filter((speaker) => speaker.turns.length > 0)
+    .toSorted((a, b) => a.turns[0]!.startMs - b.turns[0]!.startMs);
+}
+
+export function joinModeration(rows: ResultRow[]): NonNullable<ResultDocument['moderation']> {
+  const byCategory = Map.groupBy(ofKind(rows, 'moderation'), (row) => row.category);
+  const findings = [...byCategory.values()]
+    .flatMap((same) => touching(same))
+    .map((same) => ({ ...surest(same), startMs: same[0]!.startMs, endMs: latest(same) }))
+    .map(({ kind: _, ...finding }) => finding)
+    .toSorted((a, b) => a.startMs - b.startMs);
+  return { verdict: findings.length > 0 ? 'review' : 'safe', findings };
+}
+
+/** Without embeddings: those are for the search, and long. */
+export function joinPictures(rows: ResultRow[]): NonNullable<ResultDocument['pictures']> {
+  return groups(ofKind(rows, 'picture'), (row: PictureRow) => row.pictureId).map((same) => {
+    const { kind: _, embedding: __, embeddingSpace: ___, sketch: ____, ...first } = same[0]!;
+    const thumbnail = same.find((row) => row.thumbnail !== null)?.thumbnail ?? null;
+    return { ...first, endMs: latest(same), thumbnail };
+  });
+}
+
+export function joinSignals(rows: ResultRow[]): NonNullable<ResultDocument['signals']> {
+  const bySignal = Map.groupBy(ofKind(rows, 'signal'), (row) => row.signal);
+  return [...bySignal.values()]
+    .flatMap((same) => touching(same))
+    .map((same) => ({ signal: same[0]!.signal, startMs: same[0]!.startMs, endMs: latest(same) }))
+    .toSorted((a, b) => a.startMs - b.startMs);
+}
+
+export function loudnessOf(rows: ResultRow[]): LoudnessRow[] {
+  return ofKind(rows, 'loudness').toSorted((a, b) => a.startMs - b.startMs);
+}
+
+/** Rows that follow each other without a gap, together, in the order of time. */
+function touching<Row extends { startMs: number; endMs: number }>(rows: Row[]): Row[][] {
+  const joined: Row[][] = [];
+  for (const row of rows.toSorted((a, b) => a.startMs - b.startMs)) {
+    const last = joined.at(-1);
+    if (last && row.startMs <= latest(last)) last.push(row);
+    else joined.push([row]);
+  }
+  return joined;
 }
 
 function ofKind<K extends ResultRow['kind']>(rows: ResultRow[], kind: K): Extract<ResultRow, { kind: K }>[] {

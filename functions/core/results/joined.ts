@@ -55,6 +55,12 @@ const analyzerOf: Record<ResultRow['kind'], string> = {
   object: 'objects',
   face: 'faces',
   person: 'faces',
+  voice: 'speakers',
+  speaker: 'speakers',
+  moderation: 'moderation',
+  picture: 'similarity',
+  signal: 'signals',
+  loudness: 'signals',
 };
 
 /** A rented machine wrote them: what cannot be read is left out, and counted. */

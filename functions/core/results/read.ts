@@ -14,7 +14,7 @@ export async function readResultText(
   userId: string,
   jobId: string,
 ): Promise<string> {
-  const kept = await readKept<string>(core, userId, jobId, 'document::text');
+  const kept = await readKept<string>(core, userId, jobId, '::text');
   return kept ?? JSON.stringify(await buildDocument(core.sql, jobId));
 }
 
@@ -24,19 +24,22 @@ export async function readResult(
   userId: string,
   jobId: string,
 ): Promise<ResultDocument> {
-  const kept = await readKept<ResultDocument>(core, userId, jobId, 'document');
+  const kept = await readKept<ResultDocument>(core, userId, jobId, '');
   return kept ?? buildDocument(core.sql, jobId);
 }
 
-/** null where the job is not settled: what is kept of an earlier end is not what there is now. */
+/**
+ * null where the job is not settled: what is kept of an earlier end is not what there is now. Who its
+ * people are in the library is not kept but looked up: names are given and people merged later.
+ */
 async function readKept<T>(
   { sql }: Pick<Core, 'sql'>,
   userId: string,
   jobId: string,
-  column: 'document' | 'document::text',
+  as: '' | '::text',
 ): Promise<T | null> {
   const [row] = await sql<{ document: T | null }[]>`
-    select case when settled_at is not null then ${sql.unsafe(column)} end as document
+    select case when settled_at is not null then with_library_people(job_id, document)${sql.unsafe(as)} end as document
     from jobs left join documents using (job_id) where job_id = ${jobId} and user_id = ${userId}`;
   if (!row) throw new AimaError('not_found', `There is no job ${jobId}.`);
   return row.document;

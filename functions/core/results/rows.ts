@@ -101,6 +101,82 @@ export const PersonRow = z.object({
   trackIds: z.array(id).max(10_000),
 });
 
+/** A stretch in which one voice speaks. Its embedding is what other stretches are compared with. */
+export const VoiceRow = z.object({
+  kind: z.literal('voice'),
+  turnId: id,
+  startMs: ms,
+  endMs: ms,
+  /** As of a face. */
+  embedding: z.string().max(16_384),
+  embeddingSpace: z.string().max(64),
+});
+
+/** Turns of one medium that sound like the same voice. Replaces itself with each part. */
+export const SpeakerRow = z.object({
+  kind: z.literal('speaker'),
+  speakerId: id,
+  startMs: ms,
+  endMs: ms,
+  /** Mean similarity inside the group, 0..1; null for a single turn. */
+  cohesion: confidence,
+  turnIds: z.array(id).max(20_000),
+});
+
+/** Something that a person should look at before it is shown to others. */
+export const ModerationRow = z.object({
+  kind: z.literal('moderation'),
+  category: z.string().max(64),
+  startMs: ms,
+  endMs: ms,
+  confidence,
+});
+
+/** What the picture looks like for a while, so that others like it can be found. */
+export const PictureRow = z.object({
+  kind: z.literal('picture'),
+  pictureId: id,
+  startMs: ms,
+  endMs: ms,
+  keyframeMs: ms,
+  /** 64 bits in hexadecimal; near copies differ in few of them. */
+  perceptualHash: z.string().regex(/^[0-9a-f]{16}$/),
+  /** As of a face; only in the first row of a picture, and null where there is nothing to see in it. */
+  embedding: z.string().max(16_384).nullable(),
+  embeddingSpace: z.string().max(64).nullable(),
+  /** The embedding in 512 bits, in hexadecimal (sketch.ts). */
+  sketch: z
+    .string()
+    .regex(/^[0-9a-f]{128}$/)
+    .nullable(),
+  thumbnail: z.string().max(128).nullable(),
+});
+
+export const signals = ['silence', 'black', 'freeze'] as const;
+
+/** Sound or picture without anything in it. */
+export const SignalRow = z.object({
+  kind: z.literal('signal'),
+  signal: z.enum(signals),
+  startMs: ms,
+  endMs: ms,
+});
+
+/** How loud the sound is, step by step from `startMs` on. */
+export const LoudnessRow = z.object({
+  kind: z.literal('loudness'),
+  startMs: ms,
+  endMs: ms,
+  stepMs: z.int().positive(),
+  /**
+   * Momentary loudness (ITU-R BS.1770) of the 400 ms that end with each step; null below the absolute gate
+   * of -70 LUFS and where the sound has not lasted so long.
+   */
+  momentaryLufs: z.array(z.number().nullable()).max(20_000),
+  /** The highest sample of each step, 0..1. */
+  peaks: z.array(unit).max(20_000),
+});
+
 /** Any row an analyzer may save. */
 export const ResultRow = z.discriminatedUnion('kind', [
   SegmentRow,
@@ -109,6 +185,12 @@ export const ResultRow = z.discriminatedUnion('kind', [
   ObjectRow,
   FaceRow,
   PersonRow,
+  VoiceRow,
+  SpeakerRow,
+  ModerationRow,
+  PictureRow,
+  SignalRow,
+  LoudnessRow,
 ]);
 
 export type Box = z.infer<typeof Box>;
@@ -120,4 +202,10 @@ export type SceneRow = z.infer<typeof SceneRow>;
 export type ObjectRow = z.infer<typeof ObjectRow>;
 export type FaceRow = z.infer<typeof FaceRow>;
 export type PersonRow = z.infer<typeof PersonRow>;
+export type VoiceRow = z.infer<typeof VoiceRow>;
+export type SpeakerRow = z.infer<typeof SpeakerRow>;
+export type ModerationRow = z.infer<typeof ModerationRow>;
+export type PictureRow = z.infer<typeof PictureRow>;
+export type SignalRow = z.infer<typeof SignalRow>;
+export type LoudnessRow = z.infer<typeof LoudnessRow>;
 export type ResultRow = z.infer<typeof ResultRow>;

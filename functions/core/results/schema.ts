@@ -5,7 +5,7 @@
  * In every list null means "not asked for or not run" and [] "run, and nothing found".
  */
 import { z } from 'zod';
-import { Box, Point, Word } from './rows.ts';
+import { Box, Point, signals, Word } from './rows.ts';
 import { RunReport } from './run.ts';
 
 const ms = z.int().nonnegative();
@@ -47,6 +47,17 @@ export const ResultDocument = z
           }),
         ),
       })
+      .nullable(),
+    speakers: z
+      .array(
+        z.object({
+          speakerId: z.string(),
+          /** Of all turns together. */
+          totalMs: ms,
+          cohesion: confidence,
+          turns: z.array(z.object({ startMs: ms, endMs: ms })),
+        }),
+      )
       .nullable(),
     texts: z
       .array(
@@ -103,8 +114,45 @@ export const ResultDocument = z
           endMs: ms,
           cohesion: confidence,
           trackIds: z.array(z.string()),
+          /** The person of the owner's library whom it belongs to, and that person's name by now. */
+          libraryPersonId: z.string().nullable(),
+          name: z.string().nullable(),
         }),
       )
+      .nullable(),
+    /** `review`: a person should look at what follows. It is never said that something is not to be shown. */
+    moderation: z
+      .object({
+        verdict: z.enum(['safe', 'review']),
+        findings: z.array(z.object({ category: z.string(), startMs: ms, endMs: ms, confidence })),
+      })
+      .nullable(),
+    pictures: z
+      .array(
+        z.object({
+          pictureId: z.string(),
+          startMs: ms,
+          endMs: ms,
+          keyframeMs: ms,
+          perceptualHash: z.string(),
+          thumbnail: z.string().nullable(),
+        }),
+      )
+      .nullable(),
+    signals: z.array(z.object({ signal: z.enum(signals), startMs: ms, endMs: ms })).nullable(),
+    /** Of the sound, in at most some thousand steps; null where there is none. */
+    loudness: z
+      .object({
+        /**
+         * LUFS of the whole (ITU-R BS.1770 with gating); null where all of it is silent. Measured on the
+         * sound mixed to mono at 16 kHz: up to some LU low where much lies above 8 kHz or on one side.
+         */
+        integratedLufs: z.number().nullable(),
+        stepMs: z.int(),
+        /** The highest of each step, from the start of the medium on. */
+        momentaryLufs: z.array(z.number().nullable()),
+        peaks: z.array(z.number()),
+      })
       .nullable(),
   })
   .meta({ id: 'ResultDocument', title: 'Result of a job' });

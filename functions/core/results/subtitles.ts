@@ -2,7 +2,8 @@
  * The transcript as text/vtt (https://www.w3.org/TR/webvtt1/), SubRip and plain text. Pure.
  *
  * Cues follow what broadcasters ask for: at most two lines of 42 characters and six seconds, cut
- * between words. Only a word that is longer than a line by itself exceeds it.
+ * between words. Only a word that is longer than a line by itself exceeds it, and a speaker's name
+ * in SubRip.
  */
 import type { ResultDocument } from './schema.ts';
 
@@ -44,18 +45,24 @@ export function toVtt(segments: readonly Segment[]): string {
   return `WEBVTT\n\n${blocks.join('\n')}`;
 }
 
+/** SubRip has no tag for voices: a speaker is named in the text, where another one begins to speak. */
 export function toSrt(segments: readonly Segment[]): string {
+  let last: string | null = null;
   return cues(segments)
-    .map(
-      ({ startMs, endMs, lines }, index) =>
-        `${index + 1}\n${clock(startMs, ',')} --> ${clock(endMs, ',')}\n${lines.join('\n')}\n`,
-    )
+    .map(({ startMs, endMs, lines, speakerId }, index) => {
+      const isOther = speakerId !== null && speakerId !== last;
+      last = speakerId;
+      const text = `${isOther ? prefix(speakerId) : ''}${lines.join('\n')}`;
+      return `${index + 1}\n${clock(startMs, ',')} --> ${clock(endMs, ',')}\n${text}\n`;
+    })
     .join('\n');
 }
 
-/** One utterance a line. */
+/** One utterance a line, with its speaker before it where one is known. */
 export function toText(segments: readonly Segment[]): string {
-  return segments.map((segment) => `${oneLine(segment.text)}\n`).join('');
+  return segments
+    .map(({ speakerId, text }) => `${speakerId === null ? '' : prefix(speakerId)}${oneLine(text)}\n`)
+    .join('');
 }
 
 function cuesOf(segment: Segment): Cue[] {
@@ -148,6 +155,8 @@ function clock(ms: number, point: '.' | ','): string {
 function escapeVtt(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
+
+const prefix = (speakerId: string) => `${oneLine(speakerId)}: `;
 
 /** An empty line would end a cue, and any other an utterance. */
 function oneLine(text: string): string {

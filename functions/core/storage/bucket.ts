@@ -110,7 +110,8 @@ export function openBucket(config: Config) {
     },
 
     async copy(from: string, to: string): Promise<void> {
-      await inner.copyObject(name, to, `/${name}/${encodeURIComponent(from)}`, new CopyConditions());
+      // The client escapes it.
+      await inner.copyObject(name, to, `/${name}/${from}`, new CopyConditions());
     },
 
     async remove(key: string): Promise<void> {

@@ -7,3 +7,10 @@ export function resultPrefix(jobId: string): string {
 export function pieceFolder(piece: number): string {
   return `${piece}/`;
 }
+
+const pictureName = /^[\w-]+(\.[\w-]+)*(\/[\w-]+(\.[\w-]+)*)*$/;
+
+/** Whether it is what analyzers call pictures, such as scenes/s1.webp: no way up or out of the job's prefix. */
+export function isPictureName(name: string): boolean {
+  return name.length <= 128 && pictureName.test(name);
+}

@@ -14,8 +14,10 @@ import { AimaError, type ErrorCode } from '../errors.ts';
 import { ANALYSES, type AnalysisName, applies, type MediaKind } from '../jobs/analyses.ts';
 import { settleJobs } from '../jobs/settle.ts';
 import { headBytes, type MediumFacts, probe } from '../media/probe.ts';
+import type { RunReport } from '../results/run.ts';
 import { inboxPrefix, type ObjectInfo } from '../storage/bucket.ts';
 import { makeInboxJob } from './inbox.ts';
+import { reuseEarlier } from './reuse.ts';
 
 export interface ArrivedObject {
   /** As it is in the bucket, not escaped. */
@@ -54,7 +56,11 @@ export async function mediaArrived(core: Core, { key }: ArrivedObject): Promise<
   const isProbed = medium.uploadedAt !== null && medium.kind !== null && medium.etag === info.etag;
   const looked = isProbed ? medium : await examine(core, key, info, head);
   const verdicts = medium.jobs.map((job) => judge(job, looked));
-  await moveOn(core, medium.mediaId, info, looked instanceof AimaError ? null : looked, verdicts);
+  let facts = looked instanceof AimaError ? null : looked;
+  for (const { jobId, state } of verdicts) {
+    if (state === 'queued') facts = withEarlier(facts, await reuseEarlier(core, jobId, info));
+  }
+  await moveOn(core, medium.mediaId, info, facts, verdicts);
   return 'looked_at';
 }
 
@@ -116,6 +122,13 @@ function judge(job: { jobId: string; analyses: string[] }, looked: MediumFacts |
   };
 }
 
+/** Whoever decoded the same content before knows more of it than its headers tell. */
+function withEarlier(facts: MediumFacts | null, known: RunReport['medium']): MediumFacts | null {
+  if (!facts || !known) return facts;
+  const { kind, durationMs, width, height } = known;
+  return { ...facts, kind, durationMs, width: width ?? facts.width, height: height ?? facts.height };
+}
+
 const KIND_NAMES: Record<MediaKind, string> = {
   image: 'a picture',
   audio: 'sound without pictures',
@@ -144,7 +157,9 @@ async function moveOn(
       where media_id = ${mediaId} and deleted_at is null
       returning media_id
     )
-    update jobs j set state = v.state, error_code = v."errorCode", error_detail = v."errorDetail"
+    update jobs j set state = case when v.state = 'queued' and analyses_left(j) = '{}' then 'succeeded' else v.state end,
+      progress = case when v.state = 'queued' and analyses_left(j) = '{}' then 1 else progress end,
+      error_code = v."errorCode", error_detail = v."errorDetail"
     from medium m, jsonb_to_recordset(${sql.json(verdicts as never)})
       as v ("jobId" text, state text, "errorCode" text, "errorDetail" text)
     where j.job_id = v."jobId" and j.media_id = m.media_id and j.state = 'awaiting_upload'
@@ -152,5 +167,5 @@ async function moveOn(
   const queued = moved.filter((job) => job.state === 'queued');
   if (queued.length > 0) publisher.jobsQueued(queued.map((job) => job.jobId));
   for (const job of queued) publisher.userJob(job.userId, { ...job, progress: 0 });
-  for (const { jobId, state } of moved) if (state === 'failed') await settleJobs(core, { jobId });
+  for (const { jobId, state } of moved) if (state !== 'queued') await settleJobs(core, { jobId });
 }

@@ -34,7 +34,7 @@ export async function makeInboxJob(core: Core, key: string, { etag }: { etag: st
   try {
     return await insertBatch(core, {
       ...{ batchId: newId(nowMs), userId: ownerId, idempotencyKey: null, requestSha256: null },
-      ...{ analyses: analysesOf({}), options: {}, priority: 0 },
+      ...{ analyses: analysesOf({}), options: {}, reuse: true, priority: 0 },
       ...{ maxCostMicrodollars: null, deadlineAt: null, callbackUrl: null },
       jobs: [job],
     });

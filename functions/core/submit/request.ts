@@ -88,6 +88,9 @@ export const SubmitRequest = z
       .refine(isLanguageTag, 'must be a BCP 47 code such as en or de-CH')
       .optional()
       .meta({ description: 'Spoken language; detected where it is left out' }),
+    reuse: z.boolean().default(true).meta({
+      description: 'false: compute anew what an earlier job of yours has found in the same content',
+    }),
     context: contextText.optional().meta({ description: 'What the medium is about, names that occur in it' }),
     priority: z.int().min(-10).max(10).default(0),
     maxCostMicrodollars: z.int().positive().optional(),

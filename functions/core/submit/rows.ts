@@ -40,6 +40,7 @@ export interface NewBatch {
   requestSha256: Buffer | null;
   analyses: string[];
   options: JobOptions;
+  reuse: boolean;
   priority: number;
   maxCostMicrodollars: number | null;
   deadlineAt: Date | null;
@@ -73,10 +74,10 @@ export async function insertBatch({ sql }: Pick<Core, 'sql'>, batch: NewBatch): 
         now() + make_interval(secs => case when "sourceUrl" is null then ${firstLookSeconds}::int else 0 end)
       from file where not "mediumExists"
     ), made_jobs as (
-      insert into jobs (job_id, user_id, batch_id, media_id, state, analyses, options, priority,
+      insert into jobs (job_id, user_id, batch_id, media_id, state, analyses, options, reuse, priority,
         max_cost_microdollars, deadline_at, callback_url)
       select "jobId", user_id, batch_id, "mediaId", 'awaiting_upload', ${batch.analyses}::text[],
-        ${sql.json(batch.options as never)}::jsonb, ${batch.priority}::smallint, ${batch.maxCostMicrodollars}::bigint,
+        ${sql.json(batch.options as never)}::jsonb, ${batch.reuse}::boolean, ${batch.priority}::smallint, ${batch.maxCostMicrodollars}::bigint,
         ${batch.deadlineAt}::timestamptz, ${batch.callbackUrl}::text
       from file
       returning job_id

@@ -58,6 +58,7 @@ export async function submit(
     requestSha256: idempotencyKey ? requestSha256 : null,
     analyses: analysesOf(request),
     options: optionsOf(request),
+    reuse: request.reuse,
     priority: request.priority,
     maxCostMicrodollars: request.maxCostMicrodollars ?? null,
     deadlineAt: request.deadlineAt ? new Date(request.deadlineAt) : null,

@@ -7,7 +7,7 @@ import type { ModelStore } from '../../models/store.ts';
 import type { Frame } from '../analyzer.ts';
 import { detectObjects, OBJECT_MODEL } from '../objects/detector.ts';
 import type { Sighting } from '../tracks.ts';
-import { EMBEDDING_MODEL, embedFace, findLandmarks, fiveLandmarks, LANDMARK_MODEL } from './description.ts';
+import { EMBEDDING_MODEL, embedFaces, findLandmarks, fiveLandmarks, LANDMARK_MODEL } from './description.ts';
 import { detectFaces, FACE_DETECTOR_MODEL } from './detector.ts';
 import { CLEAR_SPREAD, isFace } from './gate.ts';
 
@@ -47,20 +47,18 @@ export async function openFaceFinder(models: ModelStore): Promise<FaceFinder> {
     const objects = candidates.some(({ spread }) => spread > CLEAR_SPREAD)
       ? await detectObjects(objectDetector, frame, MIN_OBJECT_CONFIDENCE)
       : [];
-    const found: FaceSighting[] = [];
-    for (const { face, points, spread } of candidates) {
-      if (!isFace(face, spread, objects)) continue;
+    const found = candidates.filter(({ face, spread }) => isFace(face, spread, objects));
+    const embeddings = await embedFaces(
+      embedder,
+      frame,
+      found.map(({ face }) => face.box),
+    );
+    return found.map(({ face, points, spread }, index) => {
       const landmarks = fiveLandmarks(points);
       const size = Math.min(1, facePixels(face.box, frame) / FULL_QUALITY_PIXELS);
-      found.push({
-        tMs: frame.tMs,
-        ...face,
-        landmarks,
-        quality: face.confidence * size * frontality(landmarks, frame) * (1 - spread),
-        embedding: await embedFace(embedder, frame, face.box),
-      });
-    }
-    return found;
+      const quality = face.confidence * size * frontality(landmarks, frame) * (1 - spread);
+      return { tMs: frame.tMs, ...face, landmarks, quality, embedding: embeddings[index]! };
+    });
   };
 }
 

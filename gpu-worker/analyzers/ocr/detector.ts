@@ -1,4 +1,4 @@
-/** PP-OCRv4's text detector: where in a picture are lines of text? */
+/** PP-OCR's text detectors: where in a picture are lines of text? */
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import type { Frame } from '../analyzer.ts';

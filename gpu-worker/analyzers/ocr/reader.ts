@@ -1,10 +1,8 @@
 /**
- * Reads the text in one picture with PP-OCRv4: a detector finds boxes around lines, each
+ * Reads the text in one picture with PP-OCR: a detector finds boxes around lines, each
  * box is cut out upright, and a recogniser reads it.
  * Source: https://github.com/PaddlePaddle/PaddleOCR (tools/infer/predict_system.py).
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { ModelStore } from '../../models/store.ts';
 import type { Frame } from '../analyzer.ts';
@@ -12,7 +10,8 @@ import { detectText } from './detector.ts';
 import type { Quad } from './geometry.ts';
 import { cutLine, readingDirections } from './line-image.ts';
 import { inReadingOrder, joinNeighbours, type Line } from './reading-order.ts';
-import { parseDictionary, type Reading, recognizeLine } from './recognizer.ts';
+import { type Reading, type Recognizer, recognizeLine } from './recognizer.ts';
+import { openRecognizer, type TextModels } from './text-models.ts';
 
 /**
  * Below this a reading is dropped. PaddleOCR's default (drop_score). In 11 photographs, what was
@@ -24,22 +23,15 @@ const LEAST_CONFIDENCE_ALONE = 0.9;
 
 export class TextReader {
   readonly #detector: InferenceSession;
-  readonly #recognizer: InferenceSession;
-  readonly #dictionary: readonly string[];
+  readonly #recognizer: Recognizer;
 
-  private constructor(detector: InferenceSession, recognizer: InferenceSession, dictionary: string[]) {
+  private constructor(detector: InferenceSession, recognizer: Recognizer) {
     this.#detector = detector;
     this.#recognizer = recognizer;
-    this.#dictionary = dictionary;
   }
 
-  static async open(models: ModelStore): Promise<TextReader> {
-    const dictionary = await readFile(join(models.folder('ppocr-rec'), 'ppocr_keys_v1.txt'), 'utf8');
-    return new TextReader(
-      await models.session('ppocr-det'),
-      await models.session('ppocr-rec'),
-      parseDictionary(dictionary),
-    );
+  static async open(store: ModelStore, models: TextModels): Promise<TextReader> {
+    return new TextReader(await store.session(models.detector), await openRecognizer(store, models));
   }
 
   /** The lines of text in reading order, their corners as fractions 0..1 of the picture. */
@@ -59,7 +51,7 @@ export class TextReader {
   async #readBox(frame: Frame, quad: Quad): Promise<Reading> {
     let best: Reading = { text: '', confidence: 0 };
     for (const directed of readingDirections(quad)) {
-      const reading = await recognizeLine(this.#recognizer, this.#dictionary, cutLine(frame, directed));
+      const reading = await recognizeLine(this.#recognizer, cutLine(frame, directed));
       if (reading.confidence > best.confidence) best = reading;
     }
     return best;

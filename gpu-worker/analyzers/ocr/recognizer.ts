@@ -1,13 +1,7 @@
-/** PP-OCRv4's text recogniser: what does a line of text say? */
+/** PP-OCR's text recognisers: what does a line of text say? */
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { LINE_HEIGHT, type LineImage } from './line-image.ts';
 
-/**
- * The model was trained on Chinese and is shy of spaces: it gives most of them 0.01 to 0.4 and
- * the blank the rest. Taking a blank for a space from here on made 58 of 72 rendered lines
- * exact instead of 20 (3 fonts at 16, 22 and 38 px); at 0.003 false spaces begin to appear.
- */
-const LEAST_SPACE = 0.01;
 /** Widths are padded to this: ONNX Runtime keeps buffers for each shape it has seen. */
 const WIDTH_MULTIPLE = 64;
 
@@ -20,19 +14,23 @@ export interface Reading {
 /** The characters of the model's outputs: nothing (CTC's blank), those of the file, and a space. */
 export const parseDictionary = (file: string): string[] => ['', ...file.split('\n'), ' '];
 
+export interface Recognizer {
+  session: InferenceSession;
+  dictionary: readonly string[];
+  /** Probability from which on a blank is taken for a space (see text-models.ts). */
+  leastSpace: number;
+}
+
 /** Reads one line. An empty text has confidence 0. */
-export async function recognizeLine(
-  session: InferenceSession,
-  dictionary: readonly string[],
-  line: LineImage,
-): Promise<Reading> {
+export async function recognizeLine(recognizer: Recognizer, line: LineImage): Promise<Reading> {
+  const { session, dictionary, leastSpace } = recognizer;
   const out = await session.run({ [session.inputNames[0]!]: toTensor(line) });
   const scores = out[session.outputNames[0]!];
   const classes = scores?.dims[2];
   if (!(scores?.data instanceof Float32Array) || classes !== dictionary.length) {
     throw new Error('The text recogniser and its dictionary do not fit together.');
   }
-  return decode(scores.data, dictionary);
+  return decode(scores.data, dictionary, leastSpace);
 }
 
 function toTensor({ width, planes }: LineImage): Tensor {
@@ -47,9 +45,9 @@ function toTensor({ width, planes }: LineImage): Tensor {
 /**
  * Greedy CTC decoding: the likeliest class of each step, repeats joined, blanks left out.
  * `scores` holds one row of class probabilities for each step; the first class is the blank,
- * the last the space.
+ * the last the space. A blank whose step gives the space at least `leastSpace` is one.
  */
-export function decode(scores: Float32Array, dictionary: readonly string[]): Reading {
+export function decode(scores: Float32Array, dictionary: readonly string[], leastSpace: number): Reading {
   const space = dictionary.length - 1;
   let text = '';
   let sum = 0;
@@ -58,7 +56,7 @@ export function decode(scores: Float32Array, dictionary: readonly string[]): Rea
   for (let row = 0; row < scores.length; row += dictionary.length) {
     let best = 0;
     for (let i = 1; i < dictionary.length; i++) if (scores[row + i]! > scores[row + best]!) best = i;
-    if (best === space || (best === 0 && scores[row + space]! >= LEAST_SPACE)) {
+    if (best === space || (best === 0 && scores[row + space]! >= leastSpace)) {
       if (!text.endsWith(' ')) text += ' ';
     } else if (best !== 0 && best !== previous) {
       text += dictionary[best];

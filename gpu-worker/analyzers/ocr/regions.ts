@@ -1,7 +1,7 @@
 /**
  * From the detector's probability map to boxes around lines of text: the second half of
  * "Real-time Scene Text Detection with Differentiable Binarization" (Liao et al., 2020,
- * https://arxiv.org/abs/1911.08947), with the settings PaddleOCR ships for PP-OCRv4.
+ * https://arxiv.org/abs/1911.08947), with the settings PaddleOCR ships for PP-OCRv4, which suit v6 too.
  *
  * The net is trained on shrunken text areas, so what it marks is grown back afterwards. The
  * reference grows the polygon with Clipper and boxes the result; growing a rectangle by the

@@ -18,15 +18,26 @@ const windows = (ms: number) => Math.round(ms / WINDOW_MS);
 export const LEAD_WINDOWS = windows(320);
 /** A pause that ends a stretch. Longer than the 0.5 s after which Vosk ends an utterance by itself. */
 const PAUSE_WINDOWS = windows(1_200);
-/** From here on any breath is taken as a border, so that parts can be saved while somebody talks on. */
-const LONG_WINDOWS = windows(40_000);
 const BREATH_WINDOWS = windows(192);
-/** Nobody speaks so long without a breath (music, crowds): cut anyway. */
-const TOO_LONG_WINDOWS = windows(60_000);
 /** Silence is closed too now and then, so that it need not be heard again when a job is resumed. */
 const SILENCE_WINDOWS = windows(10_000);
 /** Clicks and coughs: Vosk makes "the" and "huh" of them. */
 const LEAST_SPEECH_WINDOWS = windows(160);
+
+/** How long a stretch may be, in windows; each recognizer has its own measure. */
+export interface Lengths {
+  /** From here on any breath is taken as a border, so that parts can be saved while somebody talks on. */
+  long: number;
+  /** Nobody speaks so long without a breath (music, crowds): cut anyway. */
+  tooLong: number;
+}
+
+export const lengths = (longMs: number, tooLongMs: number): Lengths => ({
+  long: windows(longMs),
+  tooLong: windows(tooLongMs),
+});
+
+const VOSK_LENGTHS = lengths(40_000, 60_000);
 
 export interface Stretch {
   windows: number;
@@ -47,7 +58,7 @@ export const newStretch = (): Stretch => ({
 });
 
 /** Takes the next window's speech probability into the stretch and says what follows from it. */
-export function advance(stretch: Stretch, probability: number): Step {
+export function advance(stretch: Stretch, probability: number, limits: Lengths = VOSK_LENGTHS): Step {
   stretch.windows++;
   if (probability >= (stretch.speaking ? SPEECH_GOES_ON : SPEECH_BEGINS)) {
     stretch.silentWindows = 0;
@@ -57,15 +68,15 @@ export function advance(stretch: Stretch, probability: number): Step {
       return 'open';
     }
   } else stretch.silentWindows++;
-  return isOver(stretch) ? 'close' : 'continue';
+  return isOver(stretch, limits) ? 'close' : 'continue';
 }
 
-function isOver({ speaking, windows, silentWindows }: Stretch): boolean {
+function isOver({ speaking, windows, silentWindows }: Stretch, { long, tooLong }: Lengths): boolean {
   if (!speaking) return silentWindows >= SILENCE_WINDOWS;
   return (
     silentWindows >= PAUSE_WINDOWS ||
-    (windows >= LONG_WINDOWS && silentWindows >= BREATH_WINDOWS) ||
-    windows >= TOO_LONG_WINDOWS
+    (windows >= long && silentWindows >= BREATH_WINDOWS) ||
+    windows >= tooLong
   );
 }
 

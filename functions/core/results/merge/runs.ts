@@ -16,6 +16,7 @@ export function mergeRuns(runs: readonly RunReport[]): RunReport | null {
   if (!first) return null;
   const each = (one: (run: RunReport) => string) => [...new Set(runs.map(one))].toSorted();
   const transfers = runs.flatMap((run) => run.transferMs ?? []);
+  const loadings = runs.flatMap((run) => run.loading ?? []);
   return {
     startedAt: each((run) => run.startedAt)[0]!,
     wallMs: sum(runs.map((run) => run.wallMs)),
@@ -24,6 +25,14 @@ export function mergeRuns(runs: readonly RunReport[]): RunReport | null {
     worker: each((run) => run.worker).join(', '),
     medium: runs.find((run) => run.medium !== null)?.medium ?? null,
     damages: [...new Set(runs.flatMap((run) => run.damages))],
+    ...(loadings.length > 0
+      ? {
+          loading: {
+            fetchMs: sum(loadings.map(({ fetchMs }) => fetchMs)),
+            models: loadings.flatMap(({ models }) => models),
+          },
+        }
+      : {}),
     analyzers: [
       ...Map.groupBy(
         runs.flatMap((run) => run.analyzers),

@@ -7,6 +7,7 @@
  * to there the left one is heard, from there on the right one, and nothing is lost or comes twice.
  */
 import type { Word } from '../rows.ts';
+import { bareWord } from './joined-words.ts';
 
 /** Times of one word that was heard twice; measured a few hundredths of a second apart. A short word lasts as long. */
 const sameWordMs = 300;
@@ -80,7 +81,7 @@ function alignment(left: Heard[], right: Heard[]): [number, number][] {
 
 /** 0 where they are not the same word, up to 1. */
 function likeness(a: Word, b: Word): number {
-  if (a.text.toLowerCase() !== b.text.toLowerCase()) return 0;
+  if (bareWord(a.text) !== bareWord(b.text)) return 0;
   return 1 - Math.max(Math.abs(a.startMs - b.startMs), Math.abs(a.endMs - b.endMs)) / sameWordMs;
 }
 

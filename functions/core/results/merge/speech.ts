@@ -1,5 +1,6 @@
 /** The utterances of a medium from those of its pieces: speech-cut.ts says between which words it is cut. */
 import type { SegmentRow, Word } from '../rows.ts';
+import { joinWords } from './joined-words.ts';
 import { nameOf, type Piece, rowsOf } from './piece.ts';
 import { cutSpeech, type SpeechCut } from './speech-cut.ts';
 
@@ -79,7 +80,7 @@ function extend(row: SegmentRow, next: SegmentRow): void {
 function tellAnew(row: SegmentRow, words: Word[]): void {
   const confidences = words.flatMap((word) => word.confidence ?? []);
   row.words = words;
-  row.text = words.map((word) => word.text).join(' ');
+  row.text = joinWords(words, row.language);
   row.startMs = words[0]!.startMs;
   row.endMs = Math.max(...words.map((word) => word.endMs));
   row.confidence =

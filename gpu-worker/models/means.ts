@@ -1,0 +1,11 @@
+/** What a worker may use. Which models an analyzer takes, where it has a choice, follows from this alone. */
+import type { Tier } from './manifest.ts';
+
+export interface Means {
+  tier: Tier;
+  /** Whether packages of the Python Package Index can be fetched, see pip.ts. */
+  hasPip: boolean;
+}
+
+/** What every machine has: npm packages. */
+export const leastMeans: Means = { tier: 'packaged', hasPip: false };
