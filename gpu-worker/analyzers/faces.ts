@@ -6,38 +6,21 @@
  * Persons are grouped at the very end, over the tracks of all parts.
  */
 
-import { centre, iou, round, roundBox, roundPoint } from '../../functions/core/results/boxes.ts';
-import { decodeEmbedding, dot, encodeEmbedding } from '../../functions/core/results/embeddings.ts';
+import { round, roundBox, roundPoint } from '../../functions/core/results/boxes.ts';
+import { decodeEmbedding, encodeEmbedding } from '../../functions/core/results/embeddings.ts';
 import { groupPersons, minPersonQuality } from '../../functions/core/results/persons.ts';
 import type { FaceRow, PersonRow, ResultRow } from '../../functions/core/results/rows.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession } from './analyzer.ts';
 import { FaceAlbum, meanEmbedding } from './faces/album.ts';
+import { continuity, type SeenFace } from './faces/continuity.ts';
 import { EMBEDDING_SPACE } from './faces/description.ts';
-import { FACE_MODELS, type FaceSighting, openFaceFinder } from './faces/finder.ts';
+import { FACE_MODELS, openFaceFinder } from './faces/finder.ts';
 import { ShotCounter } from './faces/shots.ts';
 import { type Track, Tracker, type TrackPart } from './tracks.ts';
 
 const FRAMES_PER_SECOND = 2;
 const MAX_GAP_MS = 1500;
 const SURE_CONFIDENCE = 0.9;
-/**
- * Under it the next face at the same place counts as somebody else's, after a cut from face
- * to face: two people half a second apart had .35, one man turning his head .63 and more.
- */
-const MIN_COSINE = 0.5;
-/** From it on a face may have moved away from where it was, by up to this many of its widths. */
-const MOVED_COSINE = 0.65;
-const MOVED_WIDTHS = 2;
-const MIN_IOU = 0.15;
-/**
- * From it on a face goes on over a cut. Of 22 women in several pictures each, 92 pairs of one had .71 to
- * .99, 370 pairs of two out of one photograph at most .65.
- */
-const OVER_CUT_COSINE = 0.75;
-
-/** A face, and the shot it was seen in (faces/shots.ts). */
-type SeenFace = FaceSighting & { shot: number };
-
 export const faces: Analyzer = {
   name: 'faces',
   version: '2',
@@ -54,7 +37,7 @@ async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
   const shots = new ShotCounter();
   const tracker = new Tracker<SeenFace>({
     prefix: 'f',
-    affinity,
+    affinity: continuity,
     maxGapMs: MAX_GAP_MS,
     sightingMs: isPicture ? 0 : 1000 / FRAMES_PER_SECOND,
     sureConfidence: isPicture ? 0 : SURE_CONFIDENCE,
@@ -120,17 +103,6 @@ async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
     },
     async dispose() {},
   };
-}
-
-function affinity(last: SeenFace, next: SeenFace): number {
-  const cosine = dot(last.embedding, next.embedding);
-  if (last.shot !== next.shot && cosine < OVER_CUT_COSINE) return 0;
-  const overlap = iou(last.box, next.box);
-  if (overlap >= MIN_IOU) return cosine >= MIN_COSINE ? overlap + cosine : 0;
-  const [[ax, ay], [bx, by]] = [centre(last.box), centre(next.box)];
-  const isNear =
-    Math.abs(ax - bx) <= MOVED_WIDTHS * last.box.w && Math.abs(ay - by) <= MOVED_WIDTHS * last.box.h;
-  return isNear && cosine >= MOVED_COSINE ? cosine : 0;
 }
 
 async function toRow(

@@ -31,6 +31,24 @@ function pair(cutMs: number, left: SegmentRow[], right: SegmentRow[]): Piece[] {
 const textsOf = (merged: SegmentRow[][]) => merged.flat().map((row) => row.text);
 
 describe('words at a cut', () => {
+  it('are the same whatever punctuation each piece has heard', () => {
+    const left = segment(['One', 'two,', 'three.', 'Hour.'].map((text, i) => word(text, 19_000 + 400 * i)));
+    const right = segment(
+      ['Oo', 'two', 'three,', 'four', 'five.'].map((text, i) => word(text, 19_040 + 400 * i)),
+    );
+    expect(textsOf(mergeSpeech(pair(20_000, [left], [right])))).toEqual(['One two, three. four five.']);
+  });
+
+  it('are joined without spaces where the language writes none', () => {
+    const chinese = (texts: string[], fromMs: number) => ({
+      ...segment(texts.map((text, i) => word(text, fromMs + 400 * i))),
+      language: 'zh',
+    });
+    const left = chinese(['你', '好', '，', '是'], 19_000);
+    const right = chinese(['你', '好', '，', '世', '界'], 19_040);
+    expect(textsOf(mergeSpeech(pair(20_000, [left], [right])))).toEqual(['你好，世界']);
+  });
+
   it('an utterance that goes on over it is one, and each word is in it once', () => {
     const left = segment(['one', 'two', 'three', 'hour'].map((text, i) => word(text, 19_000 + 400 * i)));
     const right = segment(

@@ -186,6 +186,33 @@ describe('SubRip', () => {
   });
 });
 
+describe('speakers', () => {
+  const talk = [
+    spoken(['hello'], 0, 500, { speakerId: 'sp1' }),
+    spoken(['again'], 1000, 500, { speakerId: 'sp1' }),
+    spoken(['yes'], 2000, 500, { speakerId: 'sp2' }),
+    spoken(['hum'], 3000, 500),
+  ];
+
+  it('are voices in WebVTT', () => {
+    const spans = toVtt(talk)
+      .split('\n')
+      .filter((line) => /^[<a-z]/.test(line));
+    expect(spans).toEqual(['<v sp1>hello', '<v sp1>again', '<v sp2>yes', 'hum']);
+  });
+
+  it('are named in SubRip where another one begins', () => {
+    const lines = toSrt(talk)
+      .split('\n')
+      .filter((line) => /^[a-z]/.test(line));
+    expect(lines).toEqual(['sp1: hello', 'again', 'sp2: yes', 'hum']);
+  });
+
+  it('are named on each line of plain text', () => {
+    expect(toText(talk)).toBe('sp1: hello\nsp1: again\nsp2: yes\nhum\n');
+  });
+});
+
 describe('plain text', () => {
   it('has an utterance a line', () => {
     expect(toText([utterance('one\n\ntwo', 0, 1), utterance(' three ', 1, 2)])).toBe('one two\nthree\n');

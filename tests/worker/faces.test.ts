@@ -1,14 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { FF_ENCODER_LIBX264 } from 'node-av/constants';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { decodeEmbedding, dot } from '../../functions/core/results/embeddings.ts';
 import type { FaceRow, PersonRow } from '../../functions/core/results/rows.ts';
 import { faces } from '../../gpu-worker/analyzers/faces.ts';
-import { encode } from '../media/encode.ts';
 import { type TestMedia, testMedia } from '../media/test-media.ts';
 import { type Analysis, analyzeFilm, analyzePicture } from './picture-analysis.ts';
 
@@ -130,39 +126,6 @@ test('a photograph gives each face once and its persons at 0', async () => {
     })),
   );
 });
-
-test('two people who look alike, one after the other at the same place, are two tracks', async () => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'aima-faces-'));
-  try {
-    const size = { width: 1280, height: 720 };
-    // Two of the three people in the photograph, each with her face in the middle.
-    const [first, second] = await Promise.all(
-      [183, 643].map((left, i) =>
-        sharp(media.groupJpeg)
-          .extract({ left, top: 320 + i * 51, width: 614, height: 346 })
-          .resize(size.width, size.height)
-          .removeAlpha()
-          .raw()
-          .toBuffer(),
-      ),
-    );
-    async function* frames() {
-      for (let tMs = 0; tMs < 4_000; tMs += 250) yield { tMs, rgb: tMs < 2_000 ? first! : second! };
-    }
-    const film = path.join(folder, 'two.mp4');
-    await encode(film, { picture: { codec: FF_ENCODER_LIBX264, ...size, fps: 4, frames: frames() } });
-
-    const analysis = await analyzeFilm(faces, film);
-    const large = faceRows(analysis).filter((row) => row.samples[0]!.box.h > 0.3);
-    expect(large.map((row) => row.samples.map(({ tMs }) => tMs < 2_000))).toEqual([
-      [true, true, true, true],
-      [false, false, false, false],
-    ]);
-    for (const { trackIds } of personRows(analysis)) expect(trackIds).toHaveLength(1);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}, 180_000);
 
 test('the same picture gives the same rows', async () => {
   const [first, second] = [await analyzePicture(faces, media.jpeg), await analyzePicture(faces, media.jpeg)];

@@ -107,11 +107,10 @@ export function joinSpeakers(rows: ResultRow[]): NonNullable<ResultDocument['spe
   }
   return [...speakers.values()]
     .map(({ speakerId, cohesion, turnIds }) => {
-      const own = turnIds
+      const rowsOfOwn = turnIds
         .filter((turnId) => ownerOf.get(turnId) === speakerId)
-        .flatMap((turnId) => turns.get(turnId) ?? [])
-        .toSorted((a, b) => a.startMs - b.startMs)
-        .map(({ startMs, endMs }) => ({ startMs, endMs }));
+        .flatMap((turnId) => turns.get(turnId) ?? []);
+      const own = touching(rowsOfOwn).map((same) => ({ startMs: same[0]!.startMs, endMs: latest(same) }));
       const totalMs = own.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
       return { speakerId, totalMs, cohesion, turns: own };
     })

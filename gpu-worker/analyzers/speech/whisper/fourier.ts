@@ -4,7 +4,7 @@
  * 400 is no power of two, so it is split by its factors (Cooley and Tukey, mixed radix,
  * Stockham's order, which needs no reordering). Two real frames go through one complex
  * transform, one as the real and one as the imaginary part, and are told apart by symmetry.
- * Measured: the spectrogram of 30 s takes 0.09 s.
+ * Measured: the spectrogram of 30 s takes 0.12 s of one core.
  */
 export const FRAME_SAMPLES = 400;
 /** Frequencies from 0 to half the sampling rate, that is bins 40 Hz apart at 16 kHz. */
