@@ -119,7 +119,12 @@ export async function analyzeMedium(options: AnalysisOptions): Promise<Analysis>
         return { name, version, outcome: { status: 'skipped', reason }, wallMs: 0, models: [] };
       }
       const result = results[active.indexOf(analyzer)]!;
-      return { name, version, ...result, models: modelsOf(analyzer, models.means).map((id) => models.describe(id)) };
+      return {
+        name,
+        version,
+        ...result,
+        models: modelsOf(analyzer, models.means).map((id) => models.describe(id)),
+      };
     });
     return { medium, analyzers: reports, damages };
   } catch (error) {

@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import packageJson from '../package.json' with { type: 'json' };
+import { findMeans } from './analyzers/means.ts';
 import { openBell } from './lease/bell.ts';
 import { type Device, deviceName, testDevice, Unfit } from './lease/device.ts';
 import { readEnvironment } from './lease/environment.ts';
@@ -15,7 +16,6 @@ import { type FromWorker, type ToWorker, told } from './lease/messages.ts';
 import { runJob } from './lease/run-job.ts';
 import { type ClaimedJob, LeaseOver, openServer, Superseded } from './lease/server.ts';
 import { openModelStore } from './models/open-store.ts';
-import { hasPip } from './models/pip.ts';
 import { openThreads } from './pipeline/threads.ts';
 
 const heartbeatMs = 10_000;
@@ -64,7 +64,7 @@ async function beat(): Promise<void> {
 }
 
 async function work(device: Device): Promise<void> {
-  const means = { tier, hasPip: await hasPip() };
+  const means = await findMeans(tier, modelsDir);
   const tools = {
     ...{ server, bell, modelsDir, threads, version },
     // Only to say where models come from: those that run are opened by the threads.

@@ -34,6 +34,8 @@ const Environment = z.object({
   AIMA_DATA_DIR: z.string().default('./data'),
   /** Where workers of the `local` provider find models; their own default where it is not set. */
   AIMA_MODELS_DIR: z.string().optional(),
+  /** Which models they take; a container image brings its own. */
+  AIMA_MODEL_TIER: z.enum(['packaged', 'small', 'large']).default('packaged'),
   AIMA_DATABASE_URL: z.url().default('postgres://aima_functions@127.0.0.1:54320/aima'),
   /** Connections of one function process: each waits for Postgres only, so few suffice. */
   AIMA_DATABASE_CONNECTIONS: count.default(8),

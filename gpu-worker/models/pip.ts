@@ -16,8 +16,18 @@ export interface PypiPackage {
   sizeBytes: number;
 }
 
-/** Whether this machine can fetch such packages at all. */
+/**
+ * Whether this machine can fetch such packages: it has python3 with pip, and pip's index answers (asked
+ * for pip itself, which every index has). Takes a second, six where the network swallows all.
+ */
 export async function hasPip(): Promise<boolean> {
+  return await pip(['--retries', '0', '--timeout', '5', 'index', 'versions', 'pip']).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function isInstalled(): Promise<boolean> {
   return await pip(['--version']).then(
     () => true,
     () => false,
@@ -52,7 +62,7 @@ export async function downloadWheel(
     );
   } catch (error) {
     signal?.throwIfAborted();
-    if (!(await hasPip())) {
+    if (!(await isInstalled())) {
       throw new Error(`${spec} comes through pip, and this machine has no python3 with pip`, {
         cause: error,
       });

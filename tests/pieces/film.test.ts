@@ -24,8 +24,8 @@ import type { ResultDocument } from '../../functions/core/results/schema.ts';
 import { textSimilarity } from '../../functions/core/results/similarity.ts';
 import { modelsOf } from '../../gpu-worker/analyzers/analyzer.ts';
 import { analyzers } from '../../gpu-worker/analyzers/index.ts';
+import { findMeans } from '../../gpu-worker/analyzers/means.ts';
 import { ensureModels } from '../../gpu-worker/models/ensure-models.ts';
-import { leastMeans } from '../../gpu-worker/models/means.ts';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
 import { openModelStore } from '../../gpu-worker/models/open-store.ts';
 import { analyzeMedium } from '../../gpu-worker/pipeline.ts';
@@ -57,12 +57,14 @@ afterAll(() => client?.remove());
 async function analyzeWhole(path: string): Promise<ResultRow[]> {
   const chosen = analyzers.filter((analyzer) => analyses.includes(analyzer.name));
   const dir = modelsDir(process.env);
-  await ensureModels([...new Set(chosen.flatMap((analyzer) => modelsOf(analyzer, leastMeans)))], { dir });
+  // As the workers of the stack decide it.
+  const means = await findMeans('packaged', dir);
+  await ensureModels([...new Set(chosen.flatMap((analyzer) => modelsOf(analyzer, means)))], { dir });
   const rows: ResultRow[] = [];
   await analyzeMedium({
     source: { path },
     analyzers: chosen,
-    models: openModelStore({ dir, threads: 2 }),
+    models: openModelStore({ dir, threads: 2, means }),
     language: null,
     threads: 2,
     signal: new AbortController().signal,

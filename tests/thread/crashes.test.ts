@@ -19,7 +19,7 @@ const countries = 6;
 
 /** A job in whose middle we are: a part is saved, and it is not the last. */
 async function begun(): Promise<string> {
-  const jobId = await client.send(media.talk, { analyses });
+  const jobId = await client.send(media.talk, { analyses, reuse: false });
   for (;;) {
     const job = await client.until(jobId, ({ state }) => state !== 'assigned' && state !== 'queued');
     if (job.state === 'succeeded') throw new Error('The job was over before it could be disturbed.');
@@ -35,7 +35,7 @@ async function expectWhole(jobId: string): Promise<void> {
   expect(new Set(scenes!.map((scene) => scene.sceneId)).size).toBe(scenes!.length);
   // Said three times in the film: not a word of it may be missing or come twice.
   const words = transcript!.segments.flatMap((segment) => segment.words);
-  expect(words.filter((word) => word.text === 'country')).toHaveLength(countries);
+  expect(words.filter((word) => /^country\W?$/.test(word.text))).toHaveLength(countries);
   const starts = words.map((word) => word.startMs);
   expect(starts).toEqual([...new Set(starts)].toSorted((a, b) => a - b));
   const parts = await client.sql<{ analyzer: string; fromMs: number; toMs: number }[]>`

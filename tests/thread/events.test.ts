@@ -20,7 +20,7 @@ describe('events', () => {
       username: 'functions',
       password: await client.stack.secret('mqtt-functions-password'),
     });
-    const jobId = await client.send(media.png, { analyses: ['ocr'] });
+    const jobId = await client.send(media.png, { analyses: ['ocr'], reuse: false });
     const lie = '0'.repeat(26);
     const [{ objectKey } = { objectKey: '' }] = await client.sql<{ objectKey: string }[]>`
       select object_key from jobs join media using (media_id) where job_id = ${jobId}`;
@@ -58,7 +58,7 @@ describe('events', () => {
     const broker = await client.stack.pid('broker');
     process.kill(broker, 'SIGSTOP');
     try {
-      const jobId = await client.send(media.png, { analyses: ['ocr'] });
+      const jobId = await client.send(media.png, { analyses: ['ocr'], reuse: false });
       expect(await client.finished(jobId, 240_000)).toMatchObject({ state: 'succeeded' });
       await client.nothingRuns(120_000);
     } finally {
@@ -74,6 +74,7 @@ describe('two orchestrators at once', () => {
     const { jobs } = await client.submit({
       files: Array.from({ length: 5 }, (_, n) => ({ name: `${n}.png` })),
       analyses: ['ocr'],
+      reuse: false,
     });
     const picture = Uint8Array.from(await readFile(media.png));
     const stop = new AbortController();

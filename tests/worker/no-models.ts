@@ -6,4 +6,10 @@ const none = (id: string): never => {
 };
 
 /** The store of analyzers that need no model. */
-export const noModels: ModelStore = { means: leastMeans, folder: none, session: none, device: none, describe: none };
+export const noModels: ModelStore = {
+  means: leastMeans,
+  folder: none,
+  session: none,
+  device: none,
+  describe: none,
+};

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { withoutPauses } from '../../gpu-worker/analyzers/speech/whisper/pauses.ts';
 import { fitOf, medianFilter, warp } from '../../gpu-worker/analyzers/speech/whisper/time-warping.ts';
 import { Vocabulary } from '../../gpu-worker/analyzers/speech/whisper/vocabulary.ts';
 import { groupWords, wordPieces } from '../../gpu-worker/analyzers/speech/whisper/word-pieces.ts';
@@ -119,7 +120,7 @@ test('words get the times at which their tokens were looked at, and the mean of 
     {
       attention: { data: data.subarray(0, 7 * frames), heads: 1, tokens: 7, frames },
       probabilities: [0.9, 0.7, 0.1, 0.5],
-      duration: 1.2,
+      sound: new Float32Array(19_200),
     },
     vocabulary,
     'en',
@@ -131,4 +132,36 @@ test('words get the times at which their tokens were looked at, and the mean of 
     expect(word.end).toBeGreaterThan(word.start);
     expect(word.start).toBeGreaterThanOrEqual(words[i - 1]?.end ?? 0);
   }
+});
+
+describe('a word to which a pause was given', () => {
+  /** A tone where something is heard, in seconds. */
+  const heard = (...stretches: [number, number][]) =>
+    Float32Array.from({ length: 32_000 }, (_, i) =>
+      stretches.some(([from, to]) => i >= from * 16_000 && i < to * 16_000) ? Math.sin(i / 5) : 0.01,
+    );
+  test.each<[string, [number, number][], [number, number]]>([
+    ['begins where it is heard', [[1.2, 1.6]], [1.2, 1.6]],
+    [
+      'not with the end of the word before',
+      [
+        [0.4, 0.56],
+        [1.2, 1.6],
+      ],
+      [1.2, 1.6],
+    ],
+    [
+      'keeps the closure of its own p and t',
+      [
+        [0.6, 0.9],
+        [1.02, 1.4],
+      ],
+      [0.6, 1.4],
+    ],
+    ['stays as it is where all of it is as loud', [[0, 2]], [0.5, 1.8]],
+  ])('%s', (_, stretches, [start, end]) => {
+    const word = withoutPauses({ start: 0.5, end: 1.8 }, heard(...stretches));
+    expect(word.start).toBeCloseTo(start, 1);
+    expect(word.end).toBeCloseTo(end, 1);
+  });
 });

@@ -52,6 +52,7 @@ export function openLocal(config: Config): Provider {
   const options = {
     dataDir: config.AIMA_DATA_DIR,
     modelsDir: config.AIMA_MODELS_DIR,
+    modelTier: config.AIMA_MODEL_TIER,
     slots: config.AIMA_LOCAL_SLOTS,
     labelPrefix: labelPrefix(config.secret('owner-id')),
   };
@@ -105,6 +106,7 @@ export function openLocal(config: Config): Provider {
             PATH: process.env.PATH,
             HOME: process.env.HOME,
             AIMA_MODELS_DIR: options.modelsDir,
+            AIMA_MODEL_TIER: options.modelTier,
             AIMA_THREADS: String(threads),
             ...environment,
           },

