@@ -4,7 +4,7 @@
  *
  * - Scenes and the frames that are looked at depend on nothing before them: equal to the millisecond.
  * - The recogniser decodes from the beginning of a stretch of speech, which is another one in a piece:
- *   as many words, their times within 300 ms; one in twenty may be
+ *   as many words, their times within 400 ms; one in twenty may be
  *   another one that sounds alike (americans, american).
  * - Texts: the best reading of each sign may be of another frame, so times are compared, and what it
  *   says but for the few letters that the reader wavers about.
@@ -33,7 +33,7 @@ import { type TestMedia, testMedia } from '../media/test-media.ts';
 import { type Client, startClient } from '../thread/client.ts';
 
 const analyses = ['transcribe', 'ocr', 'faces', 'scenes'];
-const wordMs = 300;
+const wordMs = 400;
 const otherWords = 0.05;
 const frameMs = 500;
 const textFrameMs = 1000;

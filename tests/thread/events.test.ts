@@ -92,7 +92,7 @@ describe('two orchestrators at once', () => {
     await client.nothingRuns();
     const rented = await client.sql<{ jobs: number; overlapping: boolean }[]>`
       select i.instance_id, exists (
-        select from instances o where o.instance_id <> i.instance_id and o.requested_at < i.terminated_at and i.requested_at < o.terminated_at
+        select from instances o where o.instance_id <> i.instance_id and o.requested_at < i.terminating_at and i.requested_at < o.terminating_at
       ) as overlapping from instances i where not instance_id = any (${before.map((row) => row.instanceId)})`;
     expect(rented.length).toBeGreaterThan(0);
     expect(rented.some((row) => row.overlapping)).toBe(false);
