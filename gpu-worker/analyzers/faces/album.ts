@@ -6,7 +6,7 @@
 import { decodeEmbedding, normalised } from '../../../functions/core/results/embeddings.ts';
 import type { FaceRow } from '../../../functions/core/results/rows.ts';
 import type { Frame } from '../analyzer.ts';
-import { cutOut, openFrame } from '../picture-tensor.ts';
+import { cutOut, openFrame, type Region } from '../picture-tensor.ts';
 import { regionAround } from './description.ts';
 import type { FaceSighting } from './finder.ts';
 
@@ -76,8 +76,19 @@ export function meanEmbedding(entry: AlbumEntry): Float32Array {
 
 async function thumbnailOf(frame: Frame, { box }: FaceSighting): Promise<Buffer> {
   const side = Math.max(box.w * frame.width, box.h * frame.height) * PICTURE_SCALE;
-  return openFrame(await cutOut(frame, regionAround(frame, box, side, side)))
+  return openFrame(await cutOut(frame, withinFrame(frame, regionAround(frame, box, side, side))))
     .resize(PICTURE_PIXELS, PICTURE_PIXELS, { fit: 'inside', withoutEnlargement: true })
     .webp({ quality: 82 })
     .toBuffer();
+}
+
+/** For people to look at: what lies beyond the edge is nothing to see. */
+function withinFrame(frame: Frame, { left, top, width, height }: Region): Region {
+  const [x, y] = [Math.max(0, left), Math.max(0, top)];
+  return {
+    left: x,
+    top: y,
+    width: Math.min(frame.width, left + width) - x,
+    height: Math.min(frame.height, top + height) - y,
+  };
 }
