@@ -45,10 +45,9 @@ begin
       'options', job.options,
       'range', case when job.parent_job_id is not null then jsonb_build_object(
         'fromMs', greatest(0, job.piece_from_ms - job.overlap_ms), 'toMs', job.piece_to_ms + job.overlap_ms) end,
-      'resultPrefix', (select a.result_prefix from job_access a where a.job_id = job.job_id),
+      'resultPrefix', a.result_prefix,
       'medium', jsonb_build_object('name', m.name, 'contentType', m.content_type, 'sizeBytes', m.size_bytes, 'kind', m.kind),
-      'access', (select jsonb_build_object('getUrl', a.get_url, 'postUrl', a.post_url, 'postFields', a.post_fields,
-                                           'expiresAt', a.expires_at)
-                 from job_access a where a.job_id = job.job_id))
-    from media m where m.media_id = job.media_id);
+      'access', case when a.job_id is not null then jsonb_build_object('getUrl', a.get_url, 'postUrl', a.post_url,
+        'postFields', a.post_fields, 'expiresAt', a.expires_at) end)
+    from media m left join job_access a on a.job_id = job.job_id where m.media_id = job.media_id);
 end $$;
