@@ -1,18 +1,5 @@
-/** The edit distance (Levenshtein) between two rows of anything, and the error rates made of it. */
-
-/** The fewest insertions, deletions and substitutions that make `b` of `a`. */
-export function editDistance<T>(a: readonly T[], b: readonly T[]): number {
-  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, substituted));
-    }
-    above = row;
-  }
-  return above[b.length]!;
-}
+/** Error rates of texts, made of edit distances. */
+import { editDistance } from '../../functions/core/results/edit-distance.ts';
 
 /** Errors and what they are counted over: those of several media are added before they are divided. */
 export interface Errors {

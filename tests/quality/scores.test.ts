@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { editDistance } from '../../functions/core/results/edit-distance.ts';
 import { averagePrecision, meanAveragePrecision } from '../../scripts/quality/average-precision.ts';
-import {
-  characterErrors,
-  editDistance,
-  errorRate,
-  wordErrors,
-  wordsOf,
-} from '../../scripts/quality/edits.ts';
+import { characterErrors, errorRate, wordErrors, wordsOf } from '../../scripts/quality/edits.ts';
 import { f1, matchMoments, pairwise } from '../../scripts/quality/matches.ts';
 import { diarizationErrorRate } from '../../scripts/quality/speaking.ts';
 

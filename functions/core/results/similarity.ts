@@ -1,4 +1,5 @@
 /** How alike two readings and two places of text are, both 0..1. */
+import { editDistance } from './edit-distance.ts';
 import type { Point } from './rows.ts';
 
 /** Corners of a text. */
@@ -13,19 +14,6 @@ export function textSimilarity(a: string, b: string): number {
 
 /** What a recogniser wavers about between two frames. */
 const plain = (text: string) => text.toLowerCase().replace(/\s+/g, '');
-
-function editDistance(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, substituted));
-    }
-    above = row;
-  }
-  return above[b.length]!;
-}
 
 /** Intersection over union of the upright rectangles around two quads. */
 export function overlap(a: Quad, b: Quad): number {
