@@ -90,7 +90,7 @@ export async function germanMachine(folder: string): Promise<SpokenSource> {
   const given = ['--no-deprecation', '-e', speakAll, home, ...germanSentences];
   await promisify(execFile)(process.execPath, given, { cwd: home, env: {} });
   return {
-    name: "eSpeak, a machine's voice that people understand badly too: it tells whether a change made German worse, not how good it is",
+    name: "eSpeak, a machine's voice and no people: it tells whether a change made German worse, not how well people are understood",
     recordings: germanSentences.map((text, index) => ({ text, file: path.join(home, `${index}.wav`) })),
   };
 }
