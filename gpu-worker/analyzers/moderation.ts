@@ -7,6 +7,7 @@ import type { ModerationRow } from '../../functions/core/results/rows.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession } from './analyzer.ts';
 import { MODERATION_MODEL, scorePicture } from './moderation/scorer.ts';
 import { type Stretch, Stretches } from './moderation/stretches.ts';
+import { refusedWithoutPip } from './refused.ts';
 
 export const moderation: Analyzer = {
   name: 'moderation',
@@ -20,7 +21,8 @@ export const moderation: Analyzer = {
 };
 
 async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
-  if (!context.models.means.hasPip) return withoutModel(context.durationMs);
+  // No model that comes through npm was good enough (moderation/scorer.ts); nothing is better than a guess.
+  if (!context.models.means.hasPip) return refusedWithoutPip(context.durationMs);
   const model = await context.models.session(MODERATION_MODEL);
   const stretches = new Stretches();
   let foundAny = context.saved.length > 0;
@@ -45,16 +47,6 @@ async function start(context: AnalyzerContext): Promise<AnalyzerSession> {
       const status = foundAny ? 'ok' : 'nothing_found';
       return { toMs, rows: found, outcome: { status, reason: null } };
     },
-    async dispose() {},
-  };
-}
-
-/** No model that comes through npm was good enough (moderation/scorer.ts); nothing is better than a guess. */
-function withoutModel(durationMs: number): AnalyzerSession {
-  const reason = 'The model for it comes through pip, and the worker has no python3 with pip.';
-  return {
-    drain: async (nowMs) => ({ toMs: nowMs, rows: [] }),
-    finish: async () => ({ toMs: durationMs, rows: [], outcome: { status: 'skipped', reason } }),
     async dispose() {},
   };
 }

@@ -14,6 +14,7 @@ import { encodeEmbedding } from '../../functions/core/results/embeddings.ts';
 import type { ResultRow, VoiceRow } from '../../functions/core/results/rows.ts';
 import { speakerRows } from '../../functions/core/results/speakers.ts';
 import type { Analyzer, AnalyzerContext, AnalyzerSession, Outcome, Part } from './analyzer.ts';
+import { refusedWithoutPip } from './refused.ts';
 import { EMBEDDING_SPACE, encodeVoices } from './speakers/encoder.ts';
 import { type HeardStretch, VoiceListener } from './speakers/listener.ts';
 import { turnsOf } from './speakers/turns.ts';
@@ -27,7 +28,8 @@ export const speakers: Analyzer = {
   models: ({ hasPip }) => (hasPip ? ['silero-vad', 'voice-encoder'] : []),
   cost: 0.03,
   async start(context) {
-    if (!context.models.means.hasPip) return withoutModel(context.durationMs);
+    // The voice model in npm packages erred twice as often (../models/packaged-voices.ts): too often to be believed.
+    if (!context.models.means.hasPip) return refusedWithoutPip(context.durationMs);
     const vad = new SileroVad(await context.models.session('silero-vad'));
     return new SpeakersSession(context, vad, await context.models.session('voice-encoder'));
   },
@@ -97,14 +99,4 @@ class SpeakersSession implements AnalyzerSession {
     this.#savedCount = this.#voices.length;
     return rows;
   }
-}
-
-/** The voice model in npm packages erred twice as often (../models/packaged-voices.ts): too often to be believed. */
-function withoutModel(durationMs: number): AnalyzerSession {
-  const reason = 'The model for it comes through pip, and the worker has no python3 with pip.';
-  return {
-    drain: async (nowMs) => ({ toMs: nowMs, rows: [] }),
-    finish: async () => ({ toMs: durationMs, rows: [], outcome: { status: 'skipped', reason } }),
-    async dispose() {},
-  };
 }

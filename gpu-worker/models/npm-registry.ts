@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { NpmPackage } from './manifest.ts';
+import { outsideEnvironment } from './outside-environment.ts';
 
 /**
  * The address of the package's tarball at the registry that npm is set up for, scope by scope.
@@ -41,6 +42,9 @@ async function npm(args: string[], signal?: AbortSignal): Promise<string> {
   // Set by npm for its scripts: the very npm that the user called.
   const script = process.env.npm_execpath;
   const [command, first] = script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []];
-  const { stdout } = await promisify(execFile)(command, [...first, ...args], signal ? { signal } : {});
+  const { stdout } = await promisify(execFile)(command, [...first, ...args], {
+    env: outsideEnvironment(process.env),
+    ...(signal ? { signal } : {}),
+  });
   return stdout;
 }

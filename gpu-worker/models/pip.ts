@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { outsideEnvironment } from './outside-environment.ts';
 
 /** A package whose wheel is the same for every platform. */
 export interface PypiPackage {
@@ -75,11 +76,10 @@ export async function downloadWheel(
 }
 
 async function pip(args: string[], signal?: AbortSignal): Promise<void> {
-  await promisify(execFile)(
-    'python3',
-    ['-m', 'pip', '--disable-pip-version-check', ...args],
-    signal ? { signal } : {},
-  );
+  await promisify(execFile)('python3', ['-m', 'pip', '--disable-pip-version-check', ...args], {
+    env: outsideEnvironment(process.env),
+    ...(signal ? { signal } : {}),
+  });
 }
 
 function lastLine(error: unknown): string {

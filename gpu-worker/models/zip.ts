@@ -60,7 +60,7 @@ export async function readZipEntries(file: FileBytes): Promise<Map<string, ZipEn
 }
 
 /** Where the entry's bytes begin, as they are packed. */
-export async function contentOffset(file: FileBytes, entry: ZipEntry): Promise<number> {
+async function contentOffset(file: FileBytes, entry: ZipEntry): Promise<number> {
   const header = await file.read(entry.headerOffset, LOCAL_HEADER_BYTES);
   if (header.readUInt32LE(0) !== 0x04034b50) throw new Error(`the archive is damaged at ${entry.name}`);
   return entry.headerOffset + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);

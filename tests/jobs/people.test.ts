@@ -1,9 +1,8 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { settleJobs } from '../../functions/core/jobs/settle.ts';
-import { splitLongJobs } from '../../functions/core/jobs/split.ts';
-import { readSituation } from '../../functions/core/planner/snapshot.ts';
 import { encodeEmbedding } from '../../functions/core/results/embeddings.ts';
 import type { ResultRow } from '../../functions/core/results/rows.ts';
+import { cutJob } from './cut-job.ts';
 import { runReport } from './rows.ts';
 import { type Json, type System, startJob, startSystem } from './system.ts';
 
@@ -212,22 +211,9 @@ describe('a person who is deleted', () => {
     const { core } = system;
     const jobId = await system.uploadedJob({ analyses: ['faces'] });
     await core.sql`update media set kind = 'video' where media_id = ${jobId}`;
-    const quote = { minMicrodollars: 1, maxMicrodollars: 1, expectedMicrodollars: 1, minMinutes: 1 };
-    const rest = {
-      maxMinutes: 1,
-      expectedMinutes: 1,
-      offersConsidered: 1,
-      basedOn: { runs: 0 },
-      because: '',
-    };
-    await core.sql`update jobs set quote = ${core.sql.json({ ...quote, ...rest })} where job_id = ${jobId}`;
-    await core.sql.begin(async (tx) =>
-      splitLongJobs(tx, await readSituation(core, tx, [], { isLocking: true }), 30_000),
-    );
-    const pieces = await core.sql<{ jobId: string }[]>`
-      select job_id from jobs where parent_job_id = ${jobId} order by piece`;
-    for (const [index, piece] of pieces.entries()) {
-      const { server, job } = await startJob(system, piece.jobId);
+    const pieces = await cutJob(core, jobId);
+    for (const [index, pieceId] of pieces.entries()) {
+      const { server, job } = await startJob(system, pieceId);
       // Both see somebody at 31 s, which the second piece owns.
       const seen = index === 0 ? [1000, 31_000] : [31_000, 50_000];
       const rows = [

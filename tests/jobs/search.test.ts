@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settleJobs } from '../../functions/core/jobs/settle.ts';
-import { splitLongJobs } from '../../functions/core/jobs/split.ts';
-import { readSituation } from '../../functions/core/planner/snapshot.ts';
 import type { ResultRow } from '../../functions/core/results/rows.ts';
+import { cutJob } from './cut-job.ts';
 import { runReport, segment } from './rows.ts';
 import { type Json, type System, startJob, startSystem } from './system.ts';
 
@@ -153,23 +152,10 @@ describe('of a job that is cut', () => {
   it('the pieces count as the job, each within what it owns, and once only', async () => {
     const { core } = system;
     const jobId = await system.uploadedJob({ analyses: ['transcribe'] });
-    const quote = { minMicrodollars: 1, maxMicrodollars: 1, expectedMicrodollars: 1, minMinutes: 1 };
-    const rest = {
-      maxMinutes: 1,
-      expectedMinutes: 1,
-      offersConsidered: 1,
-      basedOn: { runs: 0 },
-      because: '',
-    };
-    await core.sql`update jobs set quote = ${core.sql.json({ ...quote, ...rest })} where job_id = ${jobId}`;
-    await core.sql.begin(async (tx) =>
-      splitLongJobs(tx, await readSituation(core, tx, [], { isLocking: true }), 30_000),
-    );
-    const pieces = await core.sql<{ jobId: string }[]>`
-      select job_id from jobs where parent_job_id = ${jobId} order by piece`;
+    const pieces = await cutJob(core, jobId);
     expect(pieces).toHaveLength(2);
-    for (const [index, piece] of pieces.entries()) {
-      const { server, job } = await startJob(system, piece.jobId);
+    for (const [index, pieceId] of pieces.entries()) {
+      const { server, job } = await startJob(system, pieceId);
       const { fromMs, toMs } = job.range!;
       // Both have heard the second one; the second piece owns it.
       const rows = [segment('ibex early', 1000), segment('ibex late', 31_000)].filter(

@@ -31,7 +31,7 @@ export interface TextModels {
   dictionary(store: ModelStore): Promise<string>;
 }
 
-export const PPOCR_V6: TextModels = {
+const PPOCR_V6: TextModels = {
   detector: 'ppocr6-det',
   recognizer: 'ppocr6-rec',
   scripts: ['Latn', 'Hans', 'Hant', 'Jpan'],
@@ -46,7 +46,7 @@ export const PPOCR_V6: TextModels = {
   },
 };
 
-export const PPOCR_V4: TextModels = {
+const PPOCR_V4: TextModels = {
   detector: 'ppocr-det',
   recognizer: 'ppocr-rec',
   scripts: ['Latn', 'Hans', 'Hant'],

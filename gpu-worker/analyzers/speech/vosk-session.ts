@@ -10,9 +10,9 @@
 import type { SegmentRow } from '../../../functions/core/results/rows.ts';
 import type { ModelStore } from '../../models/store.ts';
 import type { AnalyzerContext, AnalyzerSession, Outcome, Part } from '../analyzer.ts';
+import { RefusedSession } from '../refused.ts';
 import { judgeLanguage, type Language } from './english.ts';
 import { SpeechListener, type Utterance } from './listener.ts';
-import { RefusedSession } from './refused.ts';
 import { SileroVad } from './silero.ts';
 import { VoskModel } from './vosk.ts';
 
@@ -22,6 +22,7 @@ export async function startVosk(context: AnalyzerContext): Promise<AnalyzerSessi
   if (context.language !== null && new Intl.Locale(context.language).language !== LANGUAGE) {
     return new RefusedSession(
       context.durationMs,
+      'unsupported_language',
       `The speech model knows English only, not "${context.language}".`,
     );
   }

@@ -19,7 +19,7 @@ export function pickToken(logits: Float32Array, temperature: number, random: () 
   return { token, logProbability: logits[token]! - highest - Math.log(total) };
 }
 
-export function argmax(values: Float32Array): number {
+function argmax(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
   return best;

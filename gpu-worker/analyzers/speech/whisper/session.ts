@@ -1,7 +1,7 @@
 /** `transcribe` with Whisper: about a hundred languages, told apart by the model itself. */
 import type { SegmentRow } from '../../../../functions/core/results/rows.ts';
 import type { AnalyzerContext, AnalyzerSession, Outcome, Part } from '../../analyzer.ts';
-import { RefusedSession } from '../refused.ts';
+import { RefusedSession } from '../../refused.ts';
 import { SileroVad } from '../silero.ts';
 import { whisperCode } from './language.ts';
 import { WhisperModel } from './model.ts';
@@ -15,7 +15,11 @@ export async function startWhisper(context: AnalyzerContext, modelId: string): P
   const { languages } = model.special;
   const language = context.language === null ? null : whisperCode(context.language, languages);
   if (context.language !== null && language === null) {
-    return new RefusedSession(context.durationMs, `The speech model does not know "${context.language}".`);
+    return new RefusedSession(
+      context.durationMs,
+      'unsupported_language',
+      `The speech model does not know "${context.language}".`,
+    );
   }
   const last = context.saved.findLast((row) => row.kind === 'segment');
   const transcriber = new Transcriber(model, {

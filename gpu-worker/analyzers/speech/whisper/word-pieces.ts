@@ -25,7 +25,7 @@ export function wordPieces(tokens: readonly number[], vocabulary: Vocabulary, la
 }
 
 /** Whether words of the language stand apart in writing. */
-export const hasSpaces = (language: string) => !UNSPACED.has(language);
+const hasSpaces = (language: string) => !UNSPACED.has(language);
 
 function wholeLetters(tokens: readonly number[], vocabulary: Vocabulary): WordPiece[] {
   const text = vocabulary.decode(tokens);

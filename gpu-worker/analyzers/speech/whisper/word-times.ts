@@ -7,7 +7,7 @@ import { type Attention, fitOf, warp } from './time-warping.ts';
 import type { Vocabulary } from './vocabulary.ts';
 import { groupWords, isSpoken, wordPieces } from './word-pieces.ts';
 
-export const SECONDS_PER_FRAME = 0.02;
+const SECONDS_PER_FRAME = 0.02;
 const SAMPLES_PER_FRAME = 320;
 
 export interface TimedWord {
@@ -76,7 +76,7 @@ function shortenAtSentences(pieces: TimedWord[]): void {
 }
 
 /** In seconds. */
-export function longestWord(words: readonly Pick<TimedWord, 'start' | 'end'>[]): number {
+function longestWord(words: readonly Pick<TimedWord, 'start' | 'end'>[]): number {
   const durations = words
     .map(({ start, end }) => end - start)
     .filter((duration) => duration > 0)
