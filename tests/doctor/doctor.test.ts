@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { newId } from '../../functions/core/ids.ts';
 import { labelOf } from '../../functions/core/instances/label.ts';
 import { ensureCertificate } from '../../infra/embedded/certificate.ts';
-import { ensureSecrets } from '../../infra/embedded/secrets.ts';
+import { ensureSecrets } from '../../infra/secrets/secrets.ts';
 import { startRunpodPods } from '../providers/simulator/runpod-pods.ts';
 import { accountKey } from '../providers/simulator/server.ts';
 import { type SshSimulator, startSsh } from '../providers/simulator/ssh.ts';

@@ -9,6 +9,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'minio';
 import mqtt from 'mqtt';
 import { type Config, loadConfig } from '../../functions/core/config.ts';
 import type { Core } from '../../functions/core/core.ts';
@@ -25,8 +26,9 @@ import { type Broker, startBroker } from '../../infra/embedded/broker/broker.ts'
 import { ensureCertificate } from '../../infra/embedded/certificate.ts';
 import { freePort } from '../../infra/embedded/ports.ts';
 import { type RunningPostgres, startPostgres } from '../../infra/embedded/postgres/start.ts';
-import { ensureSecrets, type Secrets } from '../../infra/embedded/secrets.ts';
+import { startS3Server } from '../../infra/embedded/s3/server.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
+import { ensureSecrets, type Secrets } from '../../infra/secrets/secrets.ts';
 import type { SimulatedProvider } from '../providers/simulated.ts';
 import { type ManualClock, manualClock } from '../providers/simulator/clock.ts';
 import type { Simulator } from '../providers/simulator/server.ts';
@@ -111,6 +113,15 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
   const databaseUrl = (user: string, password: string) =>
     `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${pgPort}/aima`;
   let broker: Broker | null = await openBroker(dir, secrets, 0);
+  const objects = await startS3Server({
+    ...{ host: '127.0.0.1', port: 0, folder: join(dir, 'objects'), region: 'us-east-1', log: () => {} },
+    credentials: [{ accessKey: secrets['s3-access-key'], secretKey: secrets['s3-secret-key'] }],
+  });
+  const s3 = new Client({
+    ...{ endPoint: '127.0.0.1', port: objects.port, useSSL: false, region: 'us-east-1' },
+    ...{ accessKey: secrets['s3-access-key'], secretKey: secrets['s3-secret-key'] },
+  });
+  await s3.makeBucket('media');
   const brokerPort = broker.port;
 
   const clock = manualClock();
@@ -147,6 +158,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
     AIMA_DATABASE_URL: `postgres://aima_functions@127.0.0.1:${pgPort}/aima`,
     AIMA_MQTT_URL: `mqtt://127.0.0.1:${brokerPort}`,
     AIMA_PUBLIC_HOST: '127.0.0.1',
+    AIMA_S3_ENDPOINT: `http://127.0.0.1:${objects.port}`,
     AIMA_S3_PUBLIC_ENDPOINT: 'https://127.0.0.1:9443',
     AIMA_WORKER_IMAGE: 'aima/gpu-worker:test',
     AIMA_PROVIDERS: simulated.name,
@@ -260,6 +272,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
       }
       await sql.end({ timeout: 1 });
       await broker?.close();
+      await objects.close();
       await postgres.stop();
       await rm(dir, { recursive: true, force: true });
     },

@@ -12,7 +12,7 @@ import { webhookToken } from '../../functions/core/providers/runpod-serverless/w
 import { runpodServerless } from '../../functions/core/providers/runpod-serverless.ts';
 import { openBucket } from '../../functions/core/storage/bucket.ts';
 import { onServerlessWebhook } from '../../functions/terminate/serverless-webhook.ts';
-import { ensureSecrets, type Secrets } from '../../infra/embedded/secrets.ts';
+import { ensureSecrets, type Secrets } from '../../infra/secrets/secrets.ts';
 import { type FreshDatabase, freshDatabase } from '../database/fresh.ts';
 import { accountKey } from './conformance.ts';
 import { manualClock } from './simulator/clock.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { newId } from '../../functions/core/ids.ts';
 import { labelOf } from '../../functions/core/instances/label.ts';
-import { ensureSecrets } from '../../infra/embedded/secrets.ts';
+import { ensureSecrets } from '../../infra/secrets/secrets.ts';
 import { startRunpodPods } from '../providers/simulator/runpod-pods.ts';
 import { startRunpodServerless } from '../providers/simulator/runpod-serverless.ts';
 import { accountKey } from '../providers/simulator/server.ts';

@@ -9,7 +9,7 @@ import { labelOf } from '../../functions/core/instances/label.ts';
 import { type Stopped, stopAllLeases } from '../../functions/core/instances/stop-leases.ts';
 import { isHeld } from '../../functions/core/planner/hold.ts';
 import terminate from '../../functions/terminate/handler.ts';
-import { ensureSecrets, type Secrets } from '../../infra/embedded/secrets.ts';
+import { ensureSecrets, type Secrets } from '../../infra/secrets/secrets.ts';
 import {
   assignJob,
   type FreshDatabase,

@@ -14,7 +14,7 @@ import { startBroker } from '../../infra/embedded/broker/broker.ts';
 import { freePort } from '../../infra/embedded/ports.ts';
 import { startPostgres } from '../../infra/embedded/postgres/start.ts';
 import { startS3Server } from '../../infra/embedded/s3/server.ts';
-import { ensureSecrets } from '../../infra/embedded/secrets.ts';
+import { ensureSecrets } from '../../infra/secrets/secrets.ts';
 import { prepareBucket } from '../../infra/objects/prepare.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
 

@@ -15,6 +15,10 @@ const quietLookSeconds = 5 * 60;
  * never answered is watched for as long as its machine could live, and so is what the last list showed.
  */
 export async function takeLook(core: Core, provider: string): Promise<boolean> {
+  // A conflict writes even where nothing is updated, and mostly it is nobody's turn.
+  const [early] = await core.sql`
+    select from providers where provider = ${provider} and next_look_at > now()`;
+  if (early) return false;
   const [mine] = await core.sql`
     insert into providers as p (provider, next_look_at)
     values (${provider}, now() + make_interval(secs => ${busyLookSeconds}))

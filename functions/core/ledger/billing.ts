@@ -25,6 +25,9 @@ const mostMicrodollars = 10_000;
 
 /** @returns the providers that were compared now; none where it is not due. */
 export async function compareBilling(core: Core): Promise<string[]> {
+  const [early] = await core.sql`
+    select from settings where name = ${setting} and (value #>> '{}')::timestamptz >= now() - interval '1 hour'`;
+  if (early) return [];
   // In one statement, so that of two of us only one does it.
   const [due] = await core.sql`
     insert into settings (name, value) values (${setting}, to_jsonb(now()))

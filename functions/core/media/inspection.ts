@@ -30,6 +30,11 @@ export type FromThread =
 /** An index of 32 MiB and what is made of it. */
 const resourceLimits: ResourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 };
 const idleMs = 20_000;
+/** `npm run build` puts it beside the bundle. */
+const program = new URL(
+  import.meta.url.endsWith('.ts') ? './inspection-thread.ts' : './inspection-thread.mjs',
+  import.meta.url,
+);
 
 let spare: { thread: Worker; timer: NodeJS.Timeout; end: () => void } | null = null;
 
@@ -77,7 +82,7 @@ export async function inspect(
 }
 
 function takeThread(): Worker {
-  if (!spare) return new Worker(new URL('./inspection-thread.ts', import.meta.url), { resourceLimits });
+  if (!spare) return new Worker(program, { resourceLimits });
   const { thread, timer, end } = spare;
   spare = null;
   clearTimeout(timer);

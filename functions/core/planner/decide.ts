@@ -33,6 +33,7 @@ const tries = 3;
 
 /** Plans and does it. Returns when every new machine was asked for. */
 export async function decide(core: Core): Promise<Decision> {
+  if (!(await isSomethingAlive(core))) return { actions: [], drained: [] };
   const offers = (await isSomethingQueued(core)) ? await currentOffers(core) : [];
   const { leases, asked, ...decision } = await retried(() => look(core, offers));
   for (const instanceId of decision.drained) core.publisher.instanceDrained(instanceId);
@@ -61,6 +62,14 @@ export async function quoteNow(
 async function onlyRead(core: Core): Promise<Situation> {
   const offers = await currentOffers(core);
   return core.sql.begin('read only', (tx) => readSituation(core, tx, offers, { isLocking: false }));
+}
+
+/** With no job and no machine there is nothing to decide; finding that out writes nothing. */
+async function isSomethingAlive({ sql }: Core): Promise<boolean> {
+  const [alive] = await sql`
+    select from jobs where state in ('queued', 'assigned', 'running')
+    union all select from instances where state <> 'terminated' limit 1`;
+  return alive !== undefined;
 }
 
 async function isSomethingQueued({ sql }: Core): Promise<boolean> {

@@ -4,7 +4,7 @@
  * a worker and was killed in the same moment has lost nothing.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,9 +12,22 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import { labelPrefix } from '../instances/label.ts';
 import { listProcesses } from './processes.ts';
-import type { CreateOutcome, CreateRequest, Machine, Offer, Provider } from './provider.ts';
+import {
+  type CreateOutcome,
+  type CreateRequest,
+  type Machine,
+  type Offer,
+  type Provider,
+  ProviderError,
+} from './provider.ts';
 
-const program = fileURLToPath(new URL('../../../gpu-worker/main.ts', import.meta.url));
+/** From source, and from `dist/services` within a checkout. */
+const program = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../../gpu-worker/main.ts' : '../../gpu-worker/main.ts',
+    import.meta.url,
+  ),
+);
 const flag = '--label=';
 
 /** How long a worker may take to leave by itself before it is killed. */
@@ -70,6 +83,12 @@ export function openLocal(config: Config): Provider {
     listLagMs: 0,
 
     async offers(): Promise<Offer[]> {
+      if (!existsSync(program)) {
+        throw new ProviderError(
+          'refused',
+          `The worker is not where the functions run (${program} is not there): name other providers in AIMA_PROVIDERS.`,
+        );
+      }
       const available = Math.max(0, options.slots - (await localWorkers(options.labelPrefix)).length);
       return [
         {

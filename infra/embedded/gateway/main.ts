@@ -4,6 +4,7 @@
  *   AIMA_GATEWAY_PORT  default 8080, 0 for any free one
  *   AIMA_GATEWAY_HOST  default 127.0.0.1
  *   AIMA_STACK_FILE    default stack.yml of this project
+ *   AIMA_HANDLERS      folder of the functions, default those beside this program
  * When it can take calls it prints one line and, as a child process, sends `{ type: 'ready', port }`.
  */
 import { readFile } from 'node:fs/promises';
@@ -13,7 +14,10 @@ import { z } from 'zod';
 import { startGateway } from './gateway.ts';
 import { readStack } from './stack.ts';
 
-const PROJECT_DIR = fileURLToPath(new URL('../../..', import.meta.url));
+/** From source and in `dist/services`, where `npm run build` puts it. */
+const isBundle = !import.meta.url.endsWith('.ts');
+const PROJECT_DIR = fileURLToPath(new URL(isBundle ? '..' : '../../..', import.meta.url));
+const HANDLERS = path.join(PROJECT_DIR, isBundle ? 'services/functions' : 'functions');
 
 /** As the largest request of faasd's template with MAX_RAW_SIZE=8mb in stack.yml. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -43,7 +47,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', (reason) => console.error('gateway: unhandled rejection:', reason));
 
   const gateway = await startGateway({
-    stack: await readStack(environment.AIMA_STACK_FILE, process.env),
+    stack: await readStack(environment.AIMA_STACK_FILE, { AIMA_HANDLERS: HANDLERS, ...process.env }),
     host: environment.AIMA_GATEWAY_HOST,
     port: environment.AIMA_GATEWAY_PORT,
     credentials: { user: await secret('basic-auth-user'), password: await secret('basic-auth-password') },

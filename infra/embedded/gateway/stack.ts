@@ -1,4 +1,5 @@
 /** Reads stack.yml, the description of the functions that faas-cli deploys from too. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
@@ -52,9 +53,15 @@ export async function readStack(
   return Object.entries(parsed.data.functions).map(([name, definition]) => ({
     ...definition,
     name,
-    modulePath: path.resolve(path.dirname(file), definition.handler, 'handler.ts'),
+    modulePath: moduleIn(path.resolve(path.dirname(file), definition.handler)),
     execTimeoutMs: durationMs(definition.environment.exec_timeout ?? DEFAULT_EXEC_TIMEOUT),
   }));
+}
+
+/** Built functions are looked for first: a folder has either. */
+function moduleIn(folder: string): string {
+  const built = path.join(folder, 'handler.mjs');
+  return existsSync(built) ? built : path.join(folder, 'handler.ts');
 }
 
 /** As faas-cli does it: in the text, before it is YAML; an unset name without default gives nothing. */

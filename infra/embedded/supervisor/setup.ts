@@ -4,7 +4,7 @@
  * the supervisor, which stays for ever, some 60 MB. Each step may be repeated at any time.
  */
 
-import { ensureSecrets } from '../secrets.ts';
+import { ensureSecrets } from '../../secrets/secrets.ts';
 import type { ServiceEnvironment } from './environment.ts';
 
 export type SetupStep = 'certificate' | 'database' | 'bucket' | 'models';
