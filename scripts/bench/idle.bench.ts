@@ -1,71 +1,73 @@
-/** What the system costs while nothing happens: memory and CPU of every process that is always on (Linux). */
-import { readdir, readFile } from 'node:fs/promises';
+/**
+ * What the system costs while nothing happens. Figures that a budget (idle/budget.json) limits are
+ * checked in every test run too (tests/project/budget.test.ts), but for those that take a clock.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startStack } from '../../tests/stack/start-stack.ts';
+import { simulatedProviders } from '../../tests/providers/simulated.ts';
+import { type Stack, startStack } from '../../tests/stack/start-stack.ts';
 import { figure } from './figures.ts';
+import { embeddedUsage } from './idle/embedded.ts';
+import { functionsIdle } from './idle/functions.ts';
+import { idleHour } from './idle/hour.ts';
+import { ticksPerSecond } from './idle/memory.ts';
 
 /** Time for start-up work to end, and then time to measure. */
 const settleMs = 30_000;
 const measureMs = 60_000;
-/** Linux counts CPU time in these (sysconf(_SC_CLK_TCK), 100 on every usual kernel). */
-const ticksPerSecond = 100;
-
-interface Usage {
-  rssMb: number;
-  pssMb: number;
-  cpuTicks: number;
-}
 
 export async function run(): Promise<void> {
   const stack = await startStack({ models: false });
   try {
-    const names = ['supervisor', 'postgres', 'broker', 'objects', 'functions', 'connector'] as const;
-    const trees = await Promise.all(names.map(async (name) => ({ name, root: await stack.pid(name) })));
-    await sleep(settleMs);
-    const roots = new Set(trees.map((tree) => tree.root));
-    const before = await Promise.all(trees.map((tree) => usage(tree.root, roots)));
-    await sleep(measureMs);
-    const after = await Promise.all(trees.map((tree) => usage(tree.root, roots)));
-    let [rss, pss, cpu] = [0, 0, 0];
-    for (const [index, { name }] of trees.entries()) {
-      const now = after[index]!;
-      const cpuPercent =
-        ((now.cpuTicks - before[index]!.cpuTicks) / ticksPerSecond / (measureMs / 1000)) * 100;
-      figure(`idle_rss_mb_${name}`, now.rssMb);
-      figure(`idle_pss_mb_${name}`, now.pssMb);
-      figure(`idle_cpu_percent_${name}`, cpuPercent);
-      rss += now.rssMb;
-      pss += now.pssMb;
-      cpu += cpuPercent;
-    }
-    figure('idle_rss_mb', rss);
-    figure('idle_pss_mb', pss);
-    figure('idle_cpu_percent', cpu);
+    await embedded(stack);
+    await functions(stack);
   } finally {
     await stack.remove();
   }
+  for (const provider of simulatedProviders) {
+    const { writesPerMin, providerCallsPerHour } = await idleHour(provider);
+    figure(`idle_writes_per_min_${provider.name}`, writesPerMin);
+    figure(`idle_provider_calls_per_h_${provider.name}`, providerCallsPerHour);
+  }
 }
 
-/** Of a process and what it started, but not of other services. */
-async function usage(root: number, others: Set<number>): Promise<Usage> {
-  const parents = new Map<number, number>();
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-    if (stat) parents.set(pid, Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+/** Memory and CPU of every process of `npm start`. */
+async function embedded(stack: Stack): Promise<void> {
+  await sleep(settleMs);
+  const before = await embeddedUsage(stack);
+  await sleep(measureMs);
+  const after = await embeddedUsage(stack);
+  const total = { rssMb: 0, pssMb: 0, cpuPercent: 0 };
+  for (const [name, { rssMb, pssMb, cpuTicks }] of Object.entries(after)) {
+    const cpuPercent = ((cpuTicks - before[name]!.cpuTicks) / ticksPerSecond / (measureMs / 1000)) * 100;
+    figure(`idle_rss_mb_${name}`, rssMb);
+    figure(`idle_pss_mb_${name}`, pssMb);
+    figure(`idle_cpu_percent_${name}`, cpuPercent);
+    total.rssMb += rssMb;
+    total.pssMb += pssMb;
+    total.cpuPercent += cpuPercent;
   }
-  const tree = [root];
-  for (const pid of tree) {
-    for (const [child, parent] of parents) if (parent === pid && !others.has(child)) tree.push(child);
+  figure('idle_rss_mb', total.rssMb);
+  figure('idle_pss_mb', total.pssMb);
+  figure('idle_cpu_percent', total.cpuPercent);
+}
+
+/** The functions and the connector as a server with containers has them. */
+async function functions(stack: Stack): Promise<void> {
+  const { memory, coldStartMs, bundleKbMax } = await functionsIdle(stack);
+  for (const [name, { rssMb, pssMb }] of Object.entries(memory)) {
+    figure(`function_rss_mb_${name}`, rssMb);
+    figure(`function_pss_mb_${name}`, pssMb);
   }
-  const total: Usage = { rssMb: 0, pssMb: 0, cpuTicks: 0 };
-  for (const pid of tree) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-    if (!stat) continue;
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    total.cpuTicks += Number(fields[11]) + Number(fields[12]);
-    total.rssMb += Number(/^Rss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) / 1024;
-    total.pssMb += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) / 1024;
-  }
-  return total;
+  const all = Object.values(memory);
+  figure(
+    'functions_rss_mb',
+    all.reduce((sum, { rssMb }) => sum + rssMb, 0),
+  );
+  figure(
+    'functions_pss_mb',
+    all.reduce((sum, { pssMb }) => sum + pssMb, 0),
+  );
+  for (const [name, ms] of Object.entries(coldStartMs)) figure(`cold_start_ms_${name}`, ms);
+  figure('cold_start_ms', Math.max(...Object.values(coldStartMs)));
+  figure('bundle_kb_max', bundleKbMax);
 }

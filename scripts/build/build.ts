@@ -3,8 +3,8 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleFunction } from './functions.ts';
-import type { BundleSize } from './size.ts';
 import { bundleServices } from './services.ts';
+import type { BundleSize } from './size.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -1,10 +1,28 @@
 /** What all bundles have in common. */
-import { copyFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type BuildOptions, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 
 export const project = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * runpod-sdk reads its version from its package.json at the start, by `createRequire`, which no bundler
+ * sees: within a bundle it would look for a file that is not there, and end the function.
+ */
+const versionOfSdk: Plugin = {
+  name: 'version of runpod-sdk',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules\/runpod-sdk\/dist\/src\/index\.js$/ }, async ({ path: file }) => {
+      const source = await readFile(file, 'utf8');
+      const manifest = JSON.parse(await readFile(path.join(file, '../../../package.json'), 'utf8'));
+      const asked = "require('../../package.json')";
+      if (!source.includes(asked))
+        throw new Error('runpod-sdk no longer reads its version: remove versionOfSdk');
+      return { contents: source.replace(asked, JSON.stringify({ version: manifest.version })) };
+    });
+  },
+};
 
 export const common = {
   absWorkingDir: project,
@@ -18,8 +36,9 @@ export const common = {
   minifySyntax: true,
   legalComments: 'none',
   // Native parts that ssh2 and ws go without where they are not there.
+  plugins: [versionOfSdk],
   external: ['cpu-features', 'bufferutil', 'utf-8-validate', '*.node'],
-} as const satisfies BuildOptions;
+} satisfies BuildOptions;
 
 const inspection = 'functions/core/media/inspection.ts';
 const thread = 'functions/core/media/inspection-thread.ts';
