@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { freePort } from '../../infra/embedded/ports.ts';
 import { startPostgres } from '../../infra/embedded/postgres/start.ts';
+import { withoutDisk } from './without-disk.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -21,6 +22,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     superuserPassword: 'test',
     log: () => {},
   });
+  await withoutDisk(server.url);
   project.provide('postgresUrl', server.url);
   return async () => {
     await server.stop();

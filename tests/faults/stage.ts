@@ -29,6 +29,7 @@ import { type RunningPostgres, startPostgres } from '../../infra/embedded/postgr
 import { startS3Server } from '../../infra/embedded/s3/server.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
 import { ensureSecrets, type Secrets } from '../../infra/secrets/secrets.ts';
+import { withoutDisk } from '../database/without-disk.ts';
 import type { SimulatedProvider } from '../providers/simulated.ts';
 import { type ManualClock, manualClock } from '../providers/simulator/clock.ts';
 import type { Simulator } from '../providers/simulator/server.ts';
@@ -110,6 +111,7 @@ export async function openStage(simulated: SimulatedProvider, options: StageOpti
     });
   let postgres: RunningPostgres = await startDatabase();
   await migrate({ superuserUrl: postgres.url, functionsPassword: secrets['database-password'] });
+  await withoutDisk(postgres.url);
   const databaseUrl = (user: string, password: string) =>
     `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${pgPort}/aima`;
   let broker: Broker | null = await openBroker(dir, secrets, 0);

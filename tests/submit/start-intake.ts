@@ -14,9 +14,10 @@ import { startBroker } from '../../infra/embedded/broker/broker.ts';
 import { freePort } from '../../infra/embedded/ports.ts';
 import { startPostgres } from '../../infra/embedded/postgres/start.ts';
 import { startS3Server } from '../../infra/embedded/s3/server.ts';
-import { ensureSecrets } from '../../infra/secrets/secrets.ts';
 import { prepareBucket } from '../../infra/objects/prepare.ts';
 import { migrate } from '../../infra/postgres/migrate.ts';
+import { ensureSecrets } from '../../infra/secrets/secrets.ts';
+import { withoutDisk } from '../database/without-disk.ts';
 
 /** A job as a client sees it; what a test does not expect to be there it must not touch. */
 export interface JobAnswer {
@@ -71,6 +72,7 @@ export async function startIntake(env: Record<string, string> = {}): Promise<Int
     superuserPassword: secrets['postgres-password'],
     log: () => {},
   });
+  await withoutDisk(database.url);
   await migrate({ superuserUrl: database.url, functionsPassword: secrets['database-password'] });
   const broker = await startBroker({
     ...{ host: '127.0.0.1', port: 0, wsPort: 0, statePath: join(dir, 'broker', 'state.json'), log: () => {} },
