@@ -5,9 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
-import { type BaseLogin, setBaseLogins } from '../../infra/embedded/broker/base-logins.ts';
+import { type BaseLogin, setBaseLogins } from '../../infra/broker/base-logins.ts';
 import { startBroker } from '../../infra/embedded/broker/broker.ts';
-import { emptyState, saveState } from '../../infra/embedded/broker/state.ts';
+import { emptyState, saveState } from '../../infra/broker/state.ts';
 
 export const baseLogins: BaseLogin[] = [
   { username: 'functions', password: 'functions-secret' },

@@ -4,7 +4,7 @@ import {
   filterCoversFilter,
   filterMatchesTopic,
   isTopicFilter,
-} from '../../infra/embedded/broker/topic-filter.ts';
+} from '../../infra/broker/topic-filter.ts';
 
 describe('topic filters', () => {
   it.each([

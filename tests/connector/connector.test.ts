@@ -33,6 +33,8 @@ describe('connector', () => {
       'x-topic': 'aima/jobs/queued',
       'x-event-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
+    // One id in the log of the connector, of the gateway and of the function.
+    expect(exact.headers['x-call-id']).toBe(exact.headers['x-event-id']);
     expect([exact.body, one.body]).toEqual(['{"a":1}', '{"b":2}']);
     expect(bodiesFor('rest').toSorted()).toEqual(['{"b":2}', '{"c":3}']);
     expect(stand.gateway.invocations).toHaveLength(4);

@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 export interface Namespace {
+  /** As `ip netns` knows it. */
+  name: string;
   /** The address of this side, and of the other. */
   here: string;
   there: string;
@@ -45,6 +47,7 @@ export async function openNamespace(): Promise<Namespace | null> {
     return null;
   }
   return {
+    name,
     here,
     there,
     command: (program, ...args) => ['ip', ['netns', 'exec', name, program, ...args]],

@@ -1,5 +1,5 @@
-import type { Acl, AclType, SecurityState } from './state.ts';
-import { filterCoversFilter, filterMatchesTopic } from './topic-filter.ts';
+import type { Acl, AclType, SecurityState } from '../../broker/state.ts';
+import { filterCoversFilter, filterMatchesTopic } from '../../broker/topic-filter.ts';
 
 /** What a client may be about to do: send to a topic, be sent one, subscribe to a filter, unsubscribe. */
 export type Operation = 'publishClientSend' | 'publishClientReceive' | 'subscribe' | 'unsubscribe';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hashPassword } from './passwords.ts';
+import { hashPassword } from '../../broker/passwords.ts';
 import {
   aclSchema,
   aclTypeSchema,
@@ -8,7 +8,7 @@ import {
   type Login,
   roleSchema,
   type SecurityState,
-} from './state.ts';
+} from '../../broker/state.ts';
 
 /**
  * The subset of the dynamic security commands that we use or that a person needs to look around, with the

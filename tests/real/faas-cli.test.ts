@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GatewayProcess, PASSWORD, startGatewayProcess } from './gateway-process.ts';
+import { type GatewayProcess, PASSWORD, startGatewayProcess } from '../gateway/gateway-process.ts';
+import { buildDist } from './built.ts';
+import { templateServer } from './function-process.ts';
+import { allHere, pathOf } from './parts.ts';
 
-/** A path in FAAS_CLI, or faas-cli on the PATH. */
-const FAAS_CLI = process.env.FAAS_CLI ?? 'faas-cli';
+const here = allHere('faas-cli with our gateway', 'faas-cli');
 
 interface Ran {
   code: number;
@@ -14,11 +16,11 @@ interface Ran {
 }
 
 let home: string;
-function faas(args: string[], stdin = ''): Promise<Ran> {
+/** In the empty home unless told otherwise: beside a stack.yml it would read that one. */
+function faas(args: string[], stdin = '', cwd = home): Promise<Ran> {
   return new Promise((resolve) => {
     const env = { ...process.env, HOME: home, OPENFAAS_URL: gateway?.url ?? '' };
-    // In the empty home: beside a stack.yml it would read that one.
-    const child = execFile(FAAS_CLI, args, { cwd: home, env }, (error, stdout, stderr) => {
+    const child = execFile(pathOf('faas-cli'), args, { cwd, env }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, output: stdout + stderr });
     });
@@ -29,16 +31,9 @@ function faas(args: string[], stdin = ''): Promise<Ran> {
 
 let gateway: GatewayProcess | null = null;
 
-const present = await new Promise<boolean>((resolve) => {
-  execFile(FAAS_CLI, ['version', '--short-version', '--warn-update=false'], (error) =>
-    resolve(error === null),
-  );
-});
-if (!present) console.log('faas-cli tests skipped: no faas-cli on the PATH, nor in FAAS_CLI.');
-
-describe.skipIf(!present)('faas-cli', () => {
+describe.skipIf(!here)('faas-cli', () => {
   beforeAll(async () => {
-    home = await mkdtemp(path.join(tmpdir(), 'faas-cli-'));
+    home = await mkdtemp(join(tmpdir(), 'faas-cli-'));
     gateway = await startGatewayProcess({
       hello: {
         code: `
@@ -67,7 +62,8 @@ export default (event, context) => {
     expect((await faas(['list'])).output).toMatch(/^hello\s+\d+\s+1\s*$/m);
     const { output } = await faas(['describe', 'hello']);
     expect(output).toMatch(/Status:\s+Ready/);
-    expect(output).toContain('topic: aima/jobs/queued');
+    // Older versions put a space before the colon.
+    expect(output).toMatch(/topic\s*: aima\/jobs\/queued/);
     expect((await faas(['describe', 'nope'])).code).not.toBe(0);
   });
 
@@ -98,10 +94,32 @@ export default (event, context) => {
     expect((await faas(['list'])).output).toContain('hello');
   });
 
-  test('reads the stack.yml of this project', async () => {
-    const file = new URL('../../stack.yml', import.meta.url).pathname;
-    const { code, output } = await faas(['generate', '--api=openfaas.com/v1', '-f', file]);
-    expect(code).toBe(0);
-    expect(output.match(/^ {4}RAW_BODY: "true"$/gm)).toHaveLength(5);
+  test('makes build contexts of what npm run build made', async () => {
+    const dist = await buildDist();
+    try {
+      const file = join(dist.dir, 'stack.yml');
+      const generated = await faas(['generate', '--api=openfaas.com/v1', '-f', file]);
+      expect(generated.code, generated.output).toBe(0);
+      expect(generated.output.match(/^ {4}RAW_BODY: "true"$/gm)).toHaveLength(5);
+
+      // A template in the folder goes before the official one, which would be fetched.
+      const language = /lang: (\S+)/.exec(await readFile(file, 'utf8'))![1]!;
+      const template = join(dist.dir, 'template', language);
+      await mkdir(join(template, 'function'), { recursive: true });
+      await writeFile(join(template, 'template.yml'), 'language: node22\nfprocess: node index.cjs\n');
+      await writeFile(join(template, 'Dockerfile'), 'FROM scratch\n');
+      await copyFile(templateServer, join(template, 'index.cjs'));
+      const built = await faas(['build', '--shrinkwrap', '-f', file], '', dist.dir);
+      expect(built.code, built.output).toBe(0);
+      const functions = await readdir(join(dist.dir, 'functions'));
+      expect((await readdir(join(dist.dir, 'build'))).toSorted()).toEqual(functions.toSorted());
+      for (const name of functions) {
+        const context = join(dist.dir, 'build', name);
+        await access(join(context, 'index.cjs'));
+        expect(await readdir(join(context, 'function'))).toEqual(await readdir(dist.functionDir(name)));
+      }
+    } finally {
+      await dist.remove();
+    }
   });
 });

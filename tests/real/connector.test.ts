@@ -1,17 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectAs, mosquittoIsInstalled, startMosquitto } from '../broker/brokers.ts';
-import { Stand } from './stand.ts';
+import { connectAs, startMosquitto } from '../broker/brokers.ts';
+import { Stand } from '../connector/stand.ts';
+import { allHere } from './parts.ts';
 
 /*
  * What the connector relies on where brokers differ: late acknowledgements, out of order, within Mosquitto's
  * window of 20 unacknowledged messages, and redelivery into a kept session.
  */
 
-if (!mosquittoIsInstalled) {
-  console.log('skipped on Mosquitto: mosquitto or its dynamic security plugin is not installed');
-}
+const here = allHere('The connector on Mosquitto', 'mosquitto');
 
-describe.runIf(mosquittoIsInstalled)('connector on Mosquitto', () => {
+describe.runIf(here)('connector on Mosquitto', () => {
   let stand: Stand;
   afterEach(() => stand.close());
   const bodiesFor = (functionName: string) =>
