@@ -22,6 +22,8 @@ const GENERATORS = {
   'mqtt-functions-password': token,
   'mqtt-connector-password': token,
   'mqtt-objects-password': token,
+  'bridge-token': token,
+  'metrics-token': token,
   's3-access-key': () => characters(UPPER_CASE, 20),
   's3-secret-key': token,
   's3-inbox-access-key': () => characters(UPPER_CASE, 20),

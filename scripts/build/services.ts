@@ -11,6 +11,7 @@ const programs: Record<string, string> = {
   bridge: 'infra/objects/bridge/main.ts',
   broker: 'infra/broker/main.ts',
   bucket: 'infra/objects/main.ts',
+  certificate: 'infra/vps/certificate.ts',
   connector: 'infra/connector/main.ts',
   database: 'infra/postgres/main.ts',
   gateway: 'infra/embedded/gateway/main.ts',

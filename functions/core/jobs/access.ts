@@ -29,12 +29,12 @@ export async function grantAccess(core: Core, tx: Tx | Sql, jobIds: string[]): P
   const rows = await Promise.all(
     media.map(async ({ objectKey, provider, ...job }) => {
       const { bucket, providers } = core;
-      const where = { isRented: providers.get(provider)?.isRemote ?? false };
+      const worker = providers.get(provider)?.isRemote ? 'rented' : 'beside us';
       const prefix = prefixOf(job);
-      const post = await bucket.presignPost(prefix, validSeconds, maxPictureBytes, where);
+      const post = await bucket.presignPost(prefix, validSeconds, maxPictureBytes, worker);
       return {
         jobId: job.jobId,
-        getUrl: await bucket.presignGet(objectKey, validSeconds, where),
+        getUrl: await bucket.presignGet(objectKey, validSeconds, { worker }),
         postUrl: post.url,
         postFields: tx.json(post.fields),
         resultPrefix: prefix,

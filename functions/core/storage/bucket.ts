@@ -20,6 +20,9 @@ export interface PostPolicy {
   fields: Record<string, string>;
 }
 
+/** A worker beside us reaches what we reach; in a container the public name may lead nowhere. */
+export type WorkerPlace = 'beside us' | 'rented';
+
 export interface ObjectInfo {
   sizeBytes: number;
   etag: string;
@@ -65,6 +68,8 @@ export function openBucket(config: Config) {
   const inner = client(config.AIMA_S3_ENDPOINT);
   const outer = client(config.AIMA_S3_PUBLIC_ENDPOINT ?? config.AIMA_S3_ENDPOINT);
   const rented = config.AIMA_S3_WORKER_ENDPOINT ? client(config.AIMA_S3_WORKER_ENDPOINT) : outer;
+  const signerFor = (worker?: WorkerPlace) =>
+    worker === 'rented' ? rented : worker === 'beside us' ? inner : outer;
   const name = config.AIMA_S3_BUCKET;
 
   return {
@@ -140,17 +145,17 @@ export function openBucket(config: Config) {
 
     /**
      * @param options.disposition what the answer shall say in Content-Disposition.
-     * @param options.isRented for a worker on a rented machine.
+     * @param options.worker for whom; left out: for whoever is outside.
      */
     presignGet(
       key: string,
       expirySeconds: number,
-      options: { disposition?: string; isRented?: boolean } = {},
+      options: { disposition?: string; worker?: WorkerPlace } = {},
     ): Promise<string> {
       const headers: Record<string, string> = options.disposition
         ? { 'response-content-disposition': options.disposition }
         : {};
-      return (options.isRented ? rented : outer).presignedGetObject(name, key, expirySeconds, headers);
+      return signerFor(options.worker).presignedGetObject(name, key, expirySeconds, headers);
     },
 
     presignPut(key: string, expirySeconds: number): Promise<string> {
@@ -193,9 +198,9 @@ export function openBucket(config: Config) {
       prefix: string,
       expirySeconds: number,
       maxBytes: number,
-      options: { isRented?: boolean } = {},
+      worker: WorkerPlace,
     ): Promise<PostPolicy> {
-      const signer = options.isRented ? rented : outer;
+      const signer = signerFor(worker);
       const policy = signer.newPostPolicy();
       policy.setBucket(name);
       policy.setKeyStartsWith(prefix);
