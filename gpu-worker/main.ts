@@ -9,6 +9,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { createLog } from '../functions/core/log.ts';
 import { leaveGraceMs, readLimits, type Signs, verdict } from './lease/limits.ts';
 import { type FromWorker, type ToWorker, told } from './lease/messages.ts';
 import { endMachine, keyVariables } from './lease/self-end.ts';
@@ -17,6 +18,7 @@ const { env } = process;
 const worker = fork(fileURLToPath(new URL('work.ts', import.meta.url)), process.argv.slice(2), {
   env: Object.fromEntries(Object.entries(env).filter(([name]) => !keyVariables.includes(name))),
 });
+const log = createLog({ service: 'worker', instanceId: env.AIMA_INSTANCE_ID });
 const limits = readLimits(env);
 const killGraceMs = 5000;
 
@@ -50,7 +52,7 @@ const watch = setInterval(() => {
 
 function kill(why: string): void {
   if (worker.killed) return;
-  console.log(`the worker is killed: it ${why} and does not end by itself`);
+  log.warn(`the worker is killed: it ${why} and does not end by itself`);
   worker.kill('SIGKILL');
   // The kernel cannot end what waits inside a driver.
   setTimeout(() => over('cannot be killed'), killGraceMs);
@@ -75,7 +77,7 @@ async function over(how: string): Promise<void> {
   isEnding = true;
   clearInterval(watch);
   const isWell = how === 'exit code 0';
-  if (!isWell) console.log(`the worker is gone: ${how}`);
-  await endMachine(env, { log: (line) => console.log(line) });
+  if (!isWell) log.warn(`the worker is gone: ${how}`);
+  await endMachine(env, { log: log.info });
   process.exit(isWell ? 0 : 1);
 }

@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
+import { createLog, withLogFields } from '../functions/core/log.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { findMeans } from './analyzers/means.ts';
 import { openBell } from './lease/bell.ts';
@@ -119,16 +120,19 @@ async function whyOf(error: unknown): Promise<string> {
   return error instanceof LeaseOver || error instanceof Superseded ? error.message : 'failed';
 }
 
+const about = { service: 'worker', instanceId: environment.instanceId };
+const log = createLog(about);
 try {
-  await main();
+  await withLogFields(about, main);
 } catch (error) {
   if (!life.signal.aborted) {
-    if (!(error instanceof LeaseOver || error instanceof Superseded)) console.error(error);
+    if (!(error instanceof LeaseOver || error instanceof Superseded))
+      log.error('the worker failed', { error });
     end(await whyOf(error));
   }
 }
 const why = (life.signal.reason as Error).message;
-console.log(`the worker ends: it ${why}`);
+log.info(`the worker ends: it ${why}`);
 // The server's pool no longer retries, since life is over: one try, and it need not succeed.
 const [threadsEnded] = await Promise.all([
   Promise.race([endThreads().then(() => true), sleep(1500, false)]),

@@ -4,7 +4,9 @@
  * stands alone: one that fails does not stop the others.
  */
 import { tellAlerts } from './alerts/tell.ts';
+import { watch } from './alerts/watch.ts';
 import type { Core } from './core.ts';
+import { noteSweep, type SweepName } from './health/sweeps.ts';
 import { mendLogins, shutOutLingering } from './instances/credentials.ts';
 import { endInstances, watchEndings } from './instances/end.ts';
 import { lookSoon } from './instances/looks.ts';
@@ -14,6 +16,8 @@ import { sweepDeletions } from './jobs/deletions.ts';
 import { settleJobs } from './jobs/settle.ts';
 import { compareBilling } from './ledger/billing.ts';
 import { enforceBudgets } from './ledger/budgets.ts';
+import { log } from './log.ts';
+import { foldTallies } from './metrics/tallies.ts';
 import { decide } from './planner/decide.ts';
 import { warmOffers } from './planner/offers.ts';
 import { sweepUploads } from './submit/sweep.ts';
@@ -21,13 +25,18 @@ import { deliverWebhooks } from './webhooks/deliver.ts';
 
 /** What orchestrate does on its schedule. */
 export async function sweepJobs(core: Core): Promise<void> {
-  await step('uploads', () => sweepUploads(core));
-  await step('access', () => renewAccess(core));
-  await step('settling', () => settleJobs(core));
-  await step('offers', () => warmOffers(core));
-  await step('planning', () => decide(core));
-  await step('webhooks', () => deliverWebhooks(core));
-  await step('deletions', () => sweepDeletions(core));
+  await goThrough(core, 'jobs', {
+    uploads: () => sweepUploads(core),
+    access: () => renewAccess(core),
+    settling: () => settleJobs(core),
+    offers: () => warmOffers(core),
+    planning: () => decide(core),
+    webhooks: () => deliverWebhooks(core),
+    deletions: () => sweepDeletions(core),
+    tallies: () => foldTallies(core.sql),
+    watching: () => watch(core, 'jobs'),
+    alerts: () => tellAlerts(core),
+  });
 }
 
 let isFirstSweep = true;
@@ -35,24 +44,40 @@ let isFirstSweep = true;
 /** What terminate does on its schedule. */
 export async function sweepLeases(core: Core): Promise<void> {
   // Whatever happened while nobody looked: a restored backup, an outage of days.
-  if (isFirstSweep) await step('first look', () => lookSoon(core));
+  const firstLook = isFirstSweep ? { 'first look': () => lookSoon(core) } : {};
   isFirstSweep = false;
-  await step('lingering workers', () => shutOutLingering(core));
-  await step('budgets', () => enforceBudgets(core));
-  await step('leases', () => sweepInstances(core));
-  await step('ending', () => endInstances(core));
-  await step('endings', () => watchEndings(core));
-  await step('logins', () => mendLogins(core));
-  // What was given back to the queue needs another instance.
-  await step('planning', () => decide(core));
-  await step('billing', () => compareBilling(core));
-  await step('alerts', () => tellAlerts(core));
+  await goThrough(core, 'leases', {
+    ...firstLook,
+    'lingering workers': () => shutOutLingering(core),
+    budgets: () => enforceBudgets(core),
+    leases: () => sweepInstances(core),
+    ending: () => endInstances(core),
+    endings: () => watchEndings(core),
+    logins: () => mendLogins(core),
+    // What was given back to the queue needs another instance.
+    planning: () => decide(core),
+    billing: () => compareBilling(core),
+    watching: () => watch(core, 'leases'),
+    alerts: () => tellAlerts(core),
+  });
 }
 
-async function step(name: string, run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    console.error(`sweep, ${name}:`, error);
+/** One step after the other; that it went through is noted last, with the steps that failed. */
+async function goThrough(
+  core: Core,
+  sweep: SweepName,
+  steps: Record<string, () => Promise<unknown>>,
+): Promise<void> {
+  const failing: string[] = [];
+  for (const [step, run] of Object.entries(steps)) {
+    try {
+      await run();
+    } catch (error) {
+      failing.push(step);
+      log.error('a step of the sweep failed', { sweep, step, error });
+    }
   }
+  await noteSweep(core.sql, sweep, failing).catch((error: unknown) =>
+    log.error('a sweep was not noted', { sweep, error }),
+  );
 }

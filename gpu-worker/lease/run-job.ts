@@ -2,6 +2,7 @@
  * One job from claim to end: look at the medium, go on where an earlier attempt stopped, feed the
  * analyzers, save each part as it comes, and say how it went.
  */
+import { log } from '../../functions/core/log.ts';
 import type { Loading, RunReport } from '../../functions/core/results/run.ts';
 import { modelsOf } from '../analyzers/analyzer.ts';
 import { analyzers } from '../analyzers/index.ts';
@@ -55,7 +56,7 @@ export async function runJob(tools: Tools, job: ClaimedJob, signal: AbortSignal)
     if (error instanceof Superseded) return;
     signal.throwIfAborted();
     report.wallMs = Math.round(performance.now() - startedMs);
-    if (!(error instanceof MediaError)) console.error(`job ${job.jobId}:`, error);
+    if (!(error instanceof MediaError)) log.error('a job failed', { jobId: job.jobId, error });
     await tools.server.fail(job, { ...failureOf(error), run: report });
   }
 }

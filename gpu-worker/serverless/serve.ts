@@ -1,9 +1,13 @@
 /** A worker of a queue: takes one job after the other until it is told to end. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createLog } from '../../functions/core/log.ts';
 import type { Queue, QueueJob, Result } from './queue.ts';
 
 /** An answer that comes at once, or none at all, must not make a storm of requests. */
 const pauseMs = 1000;
+
+const log = createLog({ service: 'worker' });
 
 /**
  * Resolves after `signal`, when the job at hand has ended.
@@ -60,5 +64,5 @@ async function repeat(signal: AbortSignal, run: () => Promise<void>): Promise<vo
 }
 
 function complain(error: unknown): void {
-  console.warn(`the queue: ${(error as Error).message}`);
+  log.warn('the queue cannot be spoken to', { error });
 }

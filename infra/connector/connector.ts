@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { LogFields } from '../../functions/core/log.ts';
 import { type ConnectedFunction, readAnnotations } from './functions.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import { loadKnownFunctions, saveKnownFunctions } from './known.ts';
@@ -31,7 +32,7 @@ export interface ConnectorOptions {
   mqtt: RunnerOptions['mqtt'];
   /** holds what must survive a restart: the list of sessions and the parked events */
   dataDir: string;
-  log(line: string): void;
+  log(line: string, fields?: LogFields): void;
   retryPolicy?: RetryPolicy;
   refreshEveryMs?: number;
   forgetAfterMs?: number;

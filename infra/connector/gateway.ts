@@ -82,6 +82,8 @@ export class Gateway {
         'X-Connector': invocation.connector,
         'X-Topic': headerValue(invocation.topic),
         'X-Event-Id': invocation.eventId,
+        // The gateway keeps it: one id in its log, in the function's and in ours, also when it is tried again.
+        'X-Call-Id': invocation.eventId,
       },
       signal: AbortSignal.any([signal, AbortSignal.timeout(INVOCATION_TIMEOUT_MS)]),
     };

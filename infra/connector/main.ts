@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { createLog } from '../../functions/core/log.ts';
 import { Connector, deadLetterDir } from './connector.ts';
 import { Gateway } from './gateway.ts';
 import { listParked, redriveParked } from './parked.ts';
@@ -23,7 +24,8 @@ else if (flags.redrive) await redrive();
 else await run();
 
 async function run(): Promise<void> {
-  const connector = new Connector({ ...settings, log: (line) => console.log(line) });
+  const log = createLog({ service: 'connector' });
+  const connector = new Connector({ ...settings, log: log.info });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       void connector.stop().then(() => process.exit(0));
@@ -31,7 +33,7 @@ async function run(): Promise<void> {
   }
   const functions = await connector.start();
   const topics = new Set(functions.flatMap((definition) => definition.topics));
-  console.log(`connector ready: ${functions.length} functions, ${topics.size} topics`);
+  log.info(`connector ready: ${functions.length} functions, ${topics.size} topics`);
   process.send?.({ type: 'ready' });
 }
 

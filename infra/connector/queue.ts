@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { LogFields } from '../../functions/core/log.ts';
 import type { Invocation } from './gateway.ts';
 import type { ParkedEvent } from './parked.ts';
 import { type Decision, decide, type Outcome, type RetryPolicy } from './retry.ts';
@@ -9,7 +10,7 @@ export interface QueueOptions {
   invoke(invocation: Invocation): Promise<Outcome>;
   park(event: ParkedEvent): Promise<void>;
   retryPolicy: RetryPolicy;
-  log(line: string): void;
+  log(line: string, fields?: LogFields): void;
 }
 
 /** Deliveries that one invocation answers: a single one, or several of the same topic (`coalesce`). */
@@ -108,7 +109,8 @@ export class InvocationQueue {
   #retryLater(batch: Batch, decision: Extract<Decision, { kind: 'retry' }>): void {
     if (this.#stopped) return;
     if (batch.tries === 1) {
-      this.#options.log(`${this.#options.functionName}: ${decision.reason}, trying on (${batch.eventId})`);
+      const { functionName, log } = this.#options;
+      log(`${functionName}: ${decision.reason}, trying on (${batch.eventId})`, idsOf(functionName, batch));
     }
     const timer = setTimeout(() => {
       this.#retryTimers.delete(timer);
@@ -137,7 +139,15 @@ export class InvocationQueue {
       this.#retryLater(batch, { kind: 'retry', delayMs: retryPolicy.maxDelayMs, reason: String(error) });
       return false;
     }
-    log(`${functionName}: parked event ${batch.eventId} after ${batch.tries} tries: ${reason}`);
+    log(
+      `${functionName}: parked event ${batch.eventId} after ${batch.tries} tries: ${reason}`,
+      idsOf(functionName, batch),
+    );
     return true;
   }
+}
+
+/** As the function's own log calls them: an event's id is the id of each call that it makes (gateway.ts). */
+function idsOf(functionName: string, { eventId }: Batch): LogFields {
+  return { function: functionName, callId: eventId };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { LogFields } from '../../functions/core/log.ts';
 import type { ConnectedFunction } from './functions.ts';
 import type { Invocation } from './gateway.ts';
 import type { ParkedEvent } from './parked.ts';
@@ -12,7 +13,7 @@ export interface RunnerOptions {
   invoke(invocation: Invocation): Promise<Outcome>;
   park(event: ParkedEvent): Promise<void>;
   retryPolicy: RetryPolicy;
-  log(line: string): void;
+  log(line: string, fields?: LogFields): void;
 }
 
 const EMPTY_BODY = Buffer.from('{}');

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cron } from 'croner';
+import type { LogFields } from '../../functions/core/log.ts';
 import { decide, type Outcome, type RetryPolicy } from './retry.ts';
 
 export interface ScheduleOptions {
@@ -8,7 +9,7 @@ export interface ScheduleOptions {
   expression: string;
   invoke(): Promise<Outcome>;
   retryPolicy: RetryPolicy;
-  log(line: string): void;
+  log(line: string, fields?: LogFields): void;
 }
 
 /**
@@ -53,7 +54,8 @@ export class Schedule {
       const history = { tries, failingForMs: performance.now() - startedAtMs };
       const decision = decide(outcome, history, retryPolicy, Math.random());
       if (decision.kind === 'acknowledge') return;
-      if (tries === 1) log(`${functionName}: scheduled invocation: ${decision.reason}`);
+      if (tries === 1)
+        log(`${functionName}: scheduled invocation: ${decision.reason}`, { function: functionName });
       if (decision.kind === 'park' || decision.delayMs >= (this.#cron.msToNext() ?? 0)) return;
       await sleep(decision.delayMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
     }

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { type BaseLogin, setBaseLogins } from '../../infra/broker/base-logins.ts';
-import { startBroker } from '../../infra/embedded/broker/broker.ts';
 import { emptyState, saveState } from '../../infra/broker/state.ts';
+import { startBroker } from '../../infra/embedded/broker/broker.ts';
 
 export const baseLogins: BaseLogin[] = [
   { username: 'functions', password: 'functions-secret' },

@@ -1,10 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  filterCoversFilter,
-  filterMatchesTopic,
-  isTopicFilter,
-} from '../../infra/broker/topic-filter.ts';
+import { filterCoversFilter, filterMatchesTopic, isTopicFilter } from '../../infra/broker/topic-filter.ts';
 
 describe('topic filters', () => {
   it.each([

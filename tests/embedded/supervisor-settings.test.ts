@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { choosePorts } from '../../infra/embedded/ports.ts';
-import { ensureSecrets } from '../../infra/secrets/secrets.ts';
 import { consoleText } from '../../infra/embedded/supervisor/console-line.ts';
 import { openLogFile } from '../../infra/embedded/supervisor/log-file.ts';
+import { ensureSecrets } from '../../infra/secrets/secrets.ts';
 
 let dir: string;
 beforeEach(async () => {

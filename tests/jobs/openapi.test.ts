@@ -26,6 +26,8 @@ describe('the OpenAPI document', () => {
         'POST submit-job/{jobId}/upload',
         'GET jobs',
         'GET jobs/costs',
+        'GET jobs/health',
+        'GET jobs/metrics',
         'GET jobs/search',
         'GET jobs/people',
         'PUT jobs/people/settings',

@@ -132,7 +132,7 @@ function look(name: PartName, { variable, program, elsewhere, version }: Sought)
   for (const path of candidates.filter(isProgram)) {
     const ran = spawnSync(path, version, { encoding: 'utf8', timeout: 20_000 });
     // Mosquitto says its version with its help, and a status that is no success.
-    const line = `${ran.stdout}${ran.stderr}`.split('\n').find((one) => /version |\d|^dev/.test(one));
+    const line = `${ran.stdout}${ran.stderr}`.split('\n').find((one) => /version\b|\d|^dev/i.test(one));
     if (ran.error === undefined && line !== undefined) return { name, path, version: line.trim() };
   }
   return null;

@@ -8,8 +8,10 @@
  * The first two also with http. The owner of the installation wrote them, so they may name private
  * addresses: the rules for addresses that users give (intake/addresses.ts) do not apply.
  */
+
 import { createHash } from 'node:crypto';
 import type { Config } from '../config.ts';
+import { log } from '../log.ts';
 
 export interface HttpAddress {
   kind: 'webhook' | 'ntfy';
@@ -32,11 +34,17 @@ export interface MailAddress {
 /** `id` tells addresses apart without giving any of them away. */
 export type Address = { id: string } & (HttpAddress | MailAddress);
 
-/** What is configured; empty where nothing is. A line that cannot be used is told in the log, by its number. */
+/** Faults that this process has told of: every sweep asks, and nobody reads a line twice a minute. */
+const toldFaults = new Set<string>();
+
+/** What is configured; empty where nothing is. A line that cannot be used is told in the log, by its number, once. */
 export function alertAddresses(config: Config): Address[] {
   if (!config.hasSecret('alert-urls')) return [];
   const { addresses, faults } = parseAddresses(config.secret('alert-urls'));
-  for (const fault of faults) console.error(`secret alert-urls: ${fault}`);
+  for (const fault of faults.filter((one) => !toldFaults.has(one))) {
+    toldFaults.add(fault);
+    log.error(`secret alert-urls: ${fault}`);
+  }
   return addresses;
 }
 

@@ -6,7 +6,9 @@
  * gets it, and after a crash in the middle it is told again; receivers know it by its id. Who has
  * it already is kept, so that one address which fails does not make the others hear it twice.
  */
+
 import type { Core } from '../core.ts';
+import { log } from '../log.ts';
 import { type Address, alertAddresses } from './addresses.ts';
 import type { Severity } from './alerts.ts';
 import { type Message, send } from './send.ts';
@@ -53,7 +55,12 @@ async function tell(core: Core, addresses: Address[], alert: Due): Promise<boole
       } catch (error) {
         // Neither names more than a host: no password of an address gets into the log.
         const { message, cause } = error as Error & { cause?: { code?: string } };
-        console.error(`alert ${alert.alertId} to ${address.kind} ${address.id}:`, cause?.code ?? message);
+        log.error('an alert was not told', {
+          alertId: alert.alertId,
+          kind: address.kind,
+          address: address.id,
+          reason: cause?.code ?? message,
+        });
         return false;
       }
     }),

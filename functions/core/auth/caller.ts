@@ -1,6 +1,7 @@
 /**
- * Who calls. For now two bearer tokens exist: the first user's (`api-token`), who may do
- * everything a user can, and the connector's (`connector-token`), which may only deliver events.
+ * Who calls. For now three bearer tokens exist: the first user's (`api-token`), who may do
+ * everything a user can, the connector's (`connector-token`), which may only deliver events, and that
+ * of Prometheus (`metrics-token`, may be left out), which may only read figures and health.
  * Accounts and roles take this file's place.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -18,6 +19,8 @@ export function authenticate(headers: RequestHeaders): Caller {
   const { config } = core();
   if (same(token, config.secret('api-token'))) return { kind: 'user', userId: ownerId };
   if (same(token, config.secret('connector-token'))) return { kind: 'connector' };
+  if (config.hasSecret('metrics-token') && same(token, config.secret('metrics-token')))
+    return { kind: 'scraper' };
   throw new AimaError('unauthorized', 'The bearer token is not known.');
 }
 

@@ -2,8 +2,8 @@
 import { AimaError } from '../errors.ts';
 import type { RequestHeaders } from './request.ts';
 
-/** Our connector (events and schedules) or a user of this installation. */
-export type Caller = { kind: 'user'; userId: string } | { kind: 'connector' };
+/** A user of this installation, our connector (events and schedules), or who only reads figures. */
+export type Caller = { kind: 'user'; userId: string } | { kind: 'connector' } | { kind: 'scraper' };
 
 /** Who may use a route. `anyone` needs no token; its handler gets `null` as the caller. */
 export type Audience = Caller['kind'] | 'anyone';

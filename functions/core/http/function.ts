@@ -12,9 +12,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { AimaError, asAimaError } from '../errors.ts';
+import { createLog, type Log, stackOf, withLogFields } from '../log.ts';
 import type { Authenticate, Caller } from './caller.ts';
 import type { FunctionContext, FunctionEvent } from './contract.ts';
-import { createLog, type Log, stackOf } from './log.ts';
 import { problemHeaders, problemOf } from './problem.ts';
 import { type Answer, Reply, render } from './reply.ts';
 import { check, type RequestHeaders, readHeaders, readJson } from './request.ts';
@@ -43,16 +43,28 @@ export function defineFunction({ name, routes, authenticate }: FunctionOptions):
   const handler = async (event: FunctionEvent, context: FunctionContext): Promise<void> => {
     const headers = readHeaders(event);
     const callId = headers['x-call-id'] ?? randomUUID();
-    const log = createLog({ function: name, callId });
-    let answer: Answer;
-    try {
-      answer = render(await dispatch(router, authenticate, event, headers, callId, log));
-    } catch (thrown) {
-      answer = renderProblem(asAimaError(thrown), event, callId, log);
-    }
+    const fields = { function: name, callId };
+    const answer = await withLogFields(fields, () =>
+      answerOf(router, authenticate, event, headers, callId, createLog(fields)),
+    );
     context.status(answer.status).headers(answer.headers).succeed(answer.body);
   };
   return Object.assign(handler, { definition: { name, routes } });
+}
+
+async function answerOf(
+  router: Router,
+  authenticate: Authenticate,
+  event: FunctionEvent,
+  headers: RequestHeaders,
+  callId: string,
+  log: Log,
+): Promise<Answer> {
+  try {
+    return render(await dispatch(router, authenticate, event, headers, callId, log));
+  } catch (thrown) {
+    return renderProblem(asAimaError(thrown), event, callId, log);
+  }
 }
 
 async function dispatch(

@@ -1,8 +1,8 @@
 /** A route: what it takes, who may call it, what it answers, and the code behind it. */
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Audience, Caller, CallerOf } from './caller.ts';
-import type { Log } from './log.ts';
 import type { Reply } from './reply.ts';
 import type { RequestHeaders } from './request.ts';
 

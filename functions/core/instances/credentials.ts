@@ -6,6 +6,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { Core } from '../core.ts';
 import { closeWorkerLogin, listWorkerLogins, openWorkerLogin } from '../events/logins.ts';
+import { log } from '../log.ts';
 import type { Offer } from '../providers/provider.ts';
 import { requirePublicAddress } from '../public-address.ts';
 
@@ -49,7 +50,7 @@ export async function openLogins(core: Core, instanceId: string, deadlineAt: Dat
 async function openMqttLogin(core: Core, instanceId: string): Promise<void> {
   const password = leasePassword(core.config.secret('lease-key'), 'mqtt', instanceId);
   await openWorkerLogin(core.publisher.client, { instanceId, password }).catch((error: unknown) =>
-    console.warn(`no MQTT login for ${instanceId}:`, (error as Error).message),
+    log.warn('a lease has no MQTT login', { instanceId, error }),
   );
 }
 
@@ -58,7 +59,7 @@ export async function closeLogins(core: Core, instanceId: string): Promise<void>
   await core.sql`select close_worker_login(${instanceId})`;
   if (!core.publisher.client.connected) return;
   await closeWorkerLogin(core.publisher.client, instanceId).catch((error: unknown) =>
-    console.warn(`MQTT login of ${instanceId} stays:`, (error as Error).message),
+    log.warn('the MQTT login of a lease stays', { instanceId, error }),
   );
 }
 
@@ -69,7 +70,8 @@ const lingeringSeconds = 40;
 export async function shutOutLingering({ sql }: Core, seconds = lingeringSeconds): Promise<void> {
   const shutOut = await sql<{ login: string }[]>`
     select login from shut_out_lingering_workers(${seconds}) as shut (login)`;
-  for (const { login } of shutOut) console.warn(`${login} kept a transaction open and is shut out`);
+  for (const { login } of shutOut)
+    log.warn('a worker kept a transaction open and is shut out', { instanceId: login.split('_').at(-1) });
 }
 
 /**
@@ -88,7 +90,7 @@ export async function mendLogins(core: Core): Promise<void> {
     // One that cannot be closed keeps no other open.
     if (isOver)
       await closeLogins(core, instanceId).catch((error: unknown) =>
-        console.error(`the logins of ${instanceId} are still to be closed:`, error),
+        log.error('the logins of a lease are still to be closed', { instanceId, error }),
       );
     else if (connected && !atBroker.includes(instanceId)) await openMqttLogin(core, instanceId);
   }

@@ -7,11 +7,13 @@
  * What a crash leaves: the row says `terminating` before the provider is asked, so whatever is
  * lost after that is asked again. Asking twice is harmless.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
 import { recordCharges } from '../ledger/charges.ts';
+import { log } from '../log.ts';
 import { hourly } from '../money.ts';
 import { noteFailure } from '../providers/health.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -97,7 +99,8 @@ export async function endInstances(core: Core, only?: string): Promise<string[]>
         if (instance.terminateTries === 1) await learn(core, instance);
         return await end(core, instance);
       } catch (error) {
-        console.error(`ending ${instance.instanceId}, try ${instance.terminateTries}:`, error);
+        const { instanceId, provider, terminateTries } = instance;
+        log.error('a machine is not ended yet', { instanceId, provider, tries: terminateTries, error });
         await noteFailure(core.sql, instance.provider, error).catch(() => {});
         return false;
       }

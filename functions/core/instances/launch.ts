@@ -7,8 +7,10 @@
  * looks the label up (sweep.ts). Create is never sent again for the same lease: a second one has a
  * label of its own, written down before it.
  */
+
 import { raise } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
+import { log } from '../log.ts';
 import { forgetOffer } from '../planner/offers.ts';
 import { noteFailure, noteSuccess, pauseProvider } from '../providers/health.ts';
 import { withoutPasswords } from '../providers/http.ts';
@@ -52,12 +54,14 @@ export async function launch(core: Core, lease: Lease): Promise<void> {
   try {
     await record(core, lease, outcome);
   } catch (error) {
-    console.error(`launch of ${lease.instanceId}: ${outcome.kind}, and not recorded:`, error);
+    const { instanceId, provider } = lease;
+    log.error('a launch was not recorded', { instanceId, provider, outcome: outcome.kind, error });
   }
 }
 
 async function recordDoubt(core: Core, lease: Lease, error: unknown): Promise<void> {
-  console.error(`launch of ${lease.instanceId} in doubt:`, error);
+  const { instanceId, provider } = lease;
+  log.error('a launch is in doubt', { instanceId, provider, error });
   try {
     await core.sql`
       update instances set state = 'in_doubt', next_look_at = now()
@@ -65,7 +69,7 @@ async function recordDoubt(core: Core, lease: Lease, error: unknown): Promise<vo
     await noteFailure(core.sql, lease.provider, error);
   } catch (unrecorded) {
     // The row says `requested`, and the sweep makes the same of it.
-    console.error(`launch of ${lease.instanceId}:`, unrecorded);
+    log.error('a doubt was not noted', { instanceId, provider, error: unrecorded });
   }
 }
 

@@ -7,8 +7,10 @@
  * - A machine with our label and no live lease, or a second one of a lease: an orphan, and ended.
  * - Anybody else's machine: none of our business.
  */
+
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
+import { log } from '../log.ts';
 import { type Machine, type Provider, ProviderError } from '../providers/provider.ts';
 import { endIfDearer } from './dearer.ts';
 import { startEnding } from './end.ts';
@@ -129,7 +131,12 @@ async function endOrphans(core: Core, provider: Provider, ours: OurMachine[]): P
   const orphans = await findOrphans(core, provider, ours);
   const failures: unknown[] = [];
   for (const { instanceId, label, providerInstanceId } of orphans) {
-    console.warn(`${provider.name}: ${label} (${providerInstanceId}) has no live lease; ending it`);
+    log.warn('a machine of ours has no live lease; ending it', {
+      instanceId,
+      provider: provider.name,
+      providerInstanceId,
+      label,
+    });
     // The intent, once for each machine; a crash after it leaves the machine in the next list.
     await core.sql`
       insert into events (type, instance_id, data)

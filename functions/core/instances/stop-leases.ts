@@ -4,9 +4,11 @@
  *
  * What a crash leaves: a held queue and leases that are terminating, which the sweep goes on with.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Core } from '../core.ts';
+import { log } from '../log.ts';
 import { hold } from '../planner/hold.ts';
 import { endInstances, startEnding } from './end.ts';
 import { StopReport, stopEverything, untilAborted } from './stop-everything.ts';
@@ -34,7 +36,7 @@ export async function stopAllLeases(core: Core, patienceMs: number): Promise<Sto
 
   const providers = await stopEverything(core.providers.values(), core.config.secret('owner-id'), {
     signal,
-    log: (line) => console.log(`stop everything: ${line}`),
+    log: (line) => log.info(`stop everything: ${line}`),
     // A create that is not answered yet has its lease, which is watched until its machine must have shown.
     waitsForLate: false,
   });

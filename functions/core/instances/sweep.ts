@@ -5,8 +5,10 @@
  *
  * What a crash leaves: every step reads what is and writes one decision; the next look does the rest.
  */
+
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
+import { log } from '../log.ts';
 import { noteFailure, noteSuccess } from '../providers/health.ts';
 import type { Provider } from '../providers/provider.ts';
 import { startEnding } from './end.ts';
@@ -40,7 +42,7 @@ export async function sweepInstances(core: Core): Promise<void> {
       });
     } catch (error) {
       // One that is locked, by its own worker perhaps, keeps no other alive.
-      console.error(`lease ${lease.instanceId} is looked at again:`, error);
+      log.error('a lease is looked at again', { instanceId: lease.instanceId, error });
     }
   }
 }
@@ -59,7 +61,7 @@ async function judgeLease(
 }
 
 async function noteBlind(core: Core, provider: Provider, error: unknown): Promise<void> {
-  console.error(`${provider.name} cannot be listed; nothing is concluded:`, error);
+  log.error('a provider cannot be listed; nothing is concluded', { provider: provider.name, error });
   const tell = await noteFailure(core.sql, provider.name, error);
   if (tell)
     await raise(core.sql, {

@@ -7,6 +7,7 @@
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
 import { AimaError } from '../errors.ts';
+import { log } from '../log.ts';
 import { keepJoined } from './join-pieces.ts';
 import { lockOwnJob, type OwnJob } from './own.ts';
 import { settleJobs } from './settle.ts';
@@ -63,6 +64,6 @@ async function abandonUpload({ sql, bucket }: Core, mediaId: string): Promise<vo
   try {
     await bucket.abortMultipart(upload.objectKey, upload.uploadId);
   } catch (error) {
-    console.warn(`the upload of medium ${mediaId} is left to the sweep: ${(error as Error).message}`);
+    log.warn('an upload is left to the sweep', { mediaId, error });
   }
 }

@@ -7,6 +7,7 @@
  */
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
+import { log } from '../log.ts';
 import { inboxPrefix } from '../storage/bucket.ts';
 
 const mostAtOnce = 50;
@@ -46,7 +47,7 @@ export async function removeObjects(core: Core, options: { keys?: string[] }): P
       await removeObject(core, deletion);
       removed++;
     } catch (error) {
-      console.warn(`${deletion.key} is not deleted yet: ${(error as Error).message}`);
+      log.warn('an object is not deleted yet', { objectKey: deletion.key, error });
     }
   }
   return removed;

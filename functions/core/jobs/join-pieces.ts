@@ -2,8 +2,10 @@
  * The end of a job that was cut: when every piece is final, what they found becomes its own result,
  * and it succeeds, or fails as the first of them did that failed and keeps what the others found.
  */
+
 import type { Core } from '../core.ts';
 import type { Sql, Tx } from '../database.ts';
+import { log } from '../log.ts';
 import { readJoined } from '../results/joined.ts';
 import { finalJobStates } from './states.ts';
 
@@ -17,7 +19,7 @@ export async function joinReady({ sql }: Pick<Core, 'sql'>): Promise<string[]> {
       if (await sql.begin((tx) => join(tx, jobId))) joined.push(jobId);
     } catch (error) {
       // One that cannot be joined must not keep the others waiting; the next sweep tries it again.
-      console.error(`joining the pieces of ${jobId}:`, error);
+      log.error('the pieces of a job cannot be joined', { jobId, error });
     }
   }
   return joined;

@@ -9,6 +9,7 @@
  */
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
+import { log } from '../log.ts';
 import { groupPeople } from '../people/group.ts';
 import { buildDocument } from '../results/document.ts';
 import { queueWebhook } from '../webhooks/queue.ts';
@@ -45,7 +46,7 @@ async function settleFinal(core: Core, options: { jobId?: string; most?: number 
     } catch (error) {
       if (seen.length === tried) throw error;
       // One that cannot be settled must not keep the others waiting; the next sweep tries it again.
-      console.error('settling:', error);
+      log.error('a job cannot be settled', { jobId: seen.at(-1), error });
       continue;
     }
     if (!job) break;
@@ -95,10 +96,10 @@ async function findPeople(tx: Tx, { jobId, userId }: Unsettled): Promise<void> {
   try {
     await tx.savepoint((inner) => groupPeople(inner, userId, jobId));
   } catch (error) {
-    console.error(
-      `people of job ${jobId} are not in the library:`,
-      (error as { code?: string }).code ?? 'error',
-    );
+    log.error('the people of a job are not in the library', {
+      jobId,
+      code: (error as { code?: string }).code ?? 'error',
+    });
   }
 }
 

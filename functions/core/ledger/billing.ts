@@ -6,8 +6,10 @@
  * Taking the hour is the intent; a crash after it leaves the comparison to the next hour, which
  * looks at the same instances again.
  */
+
 import { raise, resolve } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
+import { log } from '../log.ts';
 import { dollars } from '../money.ts';
 import type { Provider } from '../providers/provider.ts';
 
@@ -41,7 +43,7 @@ export async function compareBilling(core: Core): Promise<string[]> {
       await compare(core, provider);
       compared.push(provider.name);
     } catch (error) {
-      console.error(`${provider.name} does not tell what it billed:`, error);
+      log.error('a provider does not tell what it billed', { provider: provider.name, error });
     }
   }
   return compared;

@@ -4,10 +4,12 @@
  *
  * What a crash leaves: an answer that nobody wrote down. The next look asks again.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { raise } from '../alerts/alerts.ts';
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
+import { log } from '../log.ts';
 import { noteFailure, noteSuccess } from '../providers/health.ts';
 import type { Offer, Provider } from '../providers/provider.ts';
 
@@ -94,7 +96,7 @@ async function askDirectly(provider: Provider): Promise<Offer[]> {
   try {
     return await provider.offers();
   } catch (error) {
-    console.error(`${provider.name} makes no offers now:`, error);
+    log.error('a provider makes no offers now', { provider: provider.name, error });
     return [];
   }
 }
@@ -137,7 +139,7 @@ async function askAndKeep(core: Core, provider: Provider): Promise<Offer[] | nul
     await noteSuccess(core.sql, name);
     return offers;
   } catch (error) {
-    console.error(`${name} makes no offers now:`, error);
+    log.error('a provider makes no offers now', { provider: name, error });
     await noteTrouble(core, name, error);
     return null;
   }
@@ -154,7 +156,7 @@ async function noteTrouble({ sql }: Core, provider: string, failure: unknown): P
         data: { provider },
       });
   } catch (error) {
-    console.error(`${provider}'s failure was not noted:`, error);
+    log.error('the failure of a provider was not noted', { provider, error });
   }
 }
 

@@ -3,12 +3,14 @@
  * rented for, has one machine: the index instances_one_for_a_need refuses a second while the first
  * may live, whoever plans and whatever this file believes.
  */
+
 import type { Core } from '../core.ts';
 import type { Tx } from '../database.ts';
 import { newId } from '../ids.ts';
 import { labelOf } from '../instances/label.ts';
 import type { Lease } from '../instances/launch.ts';
 import { lookWhileBusy } from '../instances/looks.ts';
+import { log } from '../log.ts';
 import { takeStock } from './offers.ts';
 import type { Rent } from './plan.ts';
 import { assign } from './record.ts';
@@ -54,7 +56,7 @@ export async function rent(core: Core, tx: Tx, action: Rent, nowMs: number): Pro
     return lease;
   } catch (error) {
     if ((error as { constraint_name?: string }).constraint_name !== 'instances_one_for_a_need') throw error;
-    console.warn(`${action.jobs[0]!.jobId} has a machine already: none is rented for it`);
+    log.warn('a job has a machine already: none is rented for it', { jobId: action.jobs[0]!.jobId });
     return null;
   }
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { readCertificate } from '../certificate.ts';
 import type { BaseLogin } from '../../broker/base-logins.ts';
+import { readCertificate } from '../certificate.ts';
 import { startBroker } from './broker.ts';
 
 /*

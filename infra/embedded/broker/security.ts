@@ -1,11 +1,11 @@
 import type { Client } from 'aedes';
-import { isAllowed, type Operation } from './access.ts';
 import { type BaseLogin, setBaseLogins } from '../../broker/base-logins.ts';
-import { runCommands } from './commands.ts';
 import { verifyPassword } from '../../broker/passwords.ts';
-import { Sessions } from './sessions.ts';
 import { loadState, type SecurityState, saveState } from '../../broker/state.ts';
 import { filterMatchesTopic } from '../../broker/topic-filter.ts';
+import { isAllowed, type Operation } from './access.ts';
+import { runCommands } from './commands.ts';
+import { Sessions } from './sessions.ts';
 
 /**
  * Who may connect and what each may do: the rules in memory, their file, and the sessions they apply to.

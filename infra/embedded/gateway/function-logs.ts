@@ -83,7 +83,8 @@ export class FunctionLogs {
         if (functionName === undefined) return print(...values);
         const text = format(...values);
         for (const line of text.split('\n')) this.append(functionName, line);
-        print(`${functionName}: ${text}`);
+        // A structured line names its function itself, and stays one object a line.
+        print(text.startsWith('{') ? text : `${functionName}: ${text}`);
       };
     }
     return () => {

@@ -7,8 +7,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { AimaError, asAimaError } from '../../../functions/core/errors.ts';
 import type { FunctionEvent, FunctionHandler } from '../../../functions/core/http/contract.ts';
-import { stackOf } from '../../../functions/core/http/log.ts';
 import { problemHeaders, problemOf } from '../../../functions/core/http/problem.ts';
+import { createLog, withoutSecrets } from '../../../functions/core/log.ts';
 import { AsyncQueue, type AsyncQueueLimits } from './async-queue.ts';
 import {
   type Call,
@@ -117,8 +117,10 @@ export class FunctionRoutes {
     const note = (status: number, sizeBytes: number) =>
       this.#logs.append(
         name,
-        `${event.method} ${target.path} - ${status} ${STATUS_CODES[status] ?? ''} - ` +
-          `ContentLength: ${sizeBytes}B (${durationSeconds(call)}s) [${call.id}]`,
+        withoutSecrets(
+          `${event.method} ${target.path} - ${status} ${STATUS_CODES[status] ?? ''} - ` +
+            `ContentLength: ${sizeBytes}B (${durationSeconds(call)}s) [${call.id}]`,
+        ),
       );
     try {
       const answer = await this.#host.call(hosted, handler, event);
@@ -126,7 +128,8 @@ export class FunctionRoutes {
       return answer;
     } catch (thrown) {
       const error = asAimaError(thrown);
-      this.#logs.runAs(name, () => console.error(`call ${call.id} failed: ${stackOf(error)}`));
+      const log = createLog({ function: name, callId: call.id });
+      this.#logs.runAs(name, () => log.error(`call ${call.id} failed: ${error.code}`, { error }));
       note(error.row.httpStatus, 0);
       throw error;
     }

@@ -16,6 +16,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createLog } from '../../../functions/core/log.ts';
 import type { AsyncQueueLimits } from './async-queue.ts';
 import { FunctionHost } from './function-host.ts';
 import { FunctionLogs } from './function-logs.ts';
@@ -55,7 +56,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     dispatch(functions, system, request, response)?.catch((error: unknown) => {
-      console.error('gateway: a request failed:', error);
+      createLog({ service: 'gateway' }).error('a request failed', { error });
       response.destroy();
     });
   });

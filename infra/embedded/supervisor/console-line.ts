@@ -2,7 +2,9 @@
 
 import { z } from 'zod';
 
-const structured = z.object({ level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string() });
+const structured = z
+  .object({ level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string() })
+  .loose();
 
 /**
  * The text to show for one line of a service, or undefined to keep quiet.
@@ -19,8 +21,22 @@ export function consoleText(
   const parsed = line.startsWith('{') ? structured.safeParse(parseJson(line)) : undefined;
   if (showAll) return line;
   if (name === 'postgres') return /\b(FATAL|PANIC): /.test(line) ? line : undefined;
-  if (parsed?.success) return /warn|error/.test(parsed.data.level) ? parsed.data.message : undefined;
+  if (parsed?.success) return /warn|error/.test(parsed.data.level) ? sentence(parsed.data) : undefined;
   return stream === 'stderr' ? line : undefined;
+}
+
+/** The message and what it is about; of an error and its stack the first line. Ids of calls are for the log file. */
+function sentence({
+  message,
+  level: _,
+  at: __,
+  callId: ___,
+  ...fields
+}: z.output<typeof structured>): string {
+  const about = Object.entries(fields)
+    .filter(([, value]) => typeof value === 'string' || typeof value === 'number')
+    .map(([name, value]) => `${name} ${String(value).split('\n')[0]}`);
+  return about.length === 0 ? message : `${message} (${about.join(', ')})`;
 }
 
 function parseJson(line: string): unknown {
