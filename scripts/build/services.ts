@@ -11,7 +11,7 @@ const programs: Record<string, string> = {
   bridge: 'infra/objects/bridge/main.ts',
   broker: 'infra/broker/main.ts',
   bucket: 'infra/objects/main.ts',
-  certificate: 'infra/vps/certificate.ts',
+  certificate: 'infra/certificate/main.ts',
   connector: 'infra/connector/main.ts',
   database: 'infra/postgres/main.ts',
   gateway: 'infra/embedded/gateway/main.ts',

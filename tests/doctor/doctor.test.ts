@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { newId } from '../../functions/core/ids.ts';
 import { labelOf } from '../../functions/core/instances/label.ts';
-import { ensureCertificate } from '../../infra/embedded/certificate.ts';
+import { ensureCertificate } from '../../infra/certificate/certificate.ts';
 import { ensureSecrets } from '../../infra/secrets/secrets.ts';
 import { startRunpodPods } from '../providers/simulator/runpod-pods.ts';
 import { accountKey } from '../providers/simulator/server.ts';

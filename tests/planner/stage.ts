@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { loadConfig } from '../../functions/core/config.ts';
 import { type Core, core as openCore } from '../../functions/core/core.ts';
-import { ensureCertificate } from '../../infra/embedded/certificate.ts';
+import { ensureCertificate } from '../../infra/certificate/certificate.ts';
 import { baseLogins, removeDir, startEmbedded, temporaryDir } from '../broker/brokers.ts';
 import { type FreshDatabase, freshDatabase, functionsPassword, insertJob } from '../database/fresh.ts';
 import { startRunpodPods } from '../providers/simulator/runpod-pods.ts';

@@ -8,7 +8,7 @@ import { newId } from '../../functions/core/ids.ts';
 import { workerEnvironment } from '../../functions/core/instances/credentials.ts';
 import { openProviders } from '../../functions/core/providers/providers.ts';
 import { requirePublicAddress, whyUnreachable } from '../../functions/core/public-address.ts';
-import { ensureCertificate, readCertificate } from '../../infra/embedded/certificate.ts';
+import { ensureCertificate, readCertificate } from '../../infra/certificate/certificate.ts';
 import { startVast } from '../providers/simulator/vast.ts';
 
 let dir: string;

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:tls';
 import { generate } from 'selfsigned';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { firstCertificate, pinned } from '../../functions/core/pinned-certificate.ts';
-import { type Certificate, ensureCertificate, readCertificate } from '../../infra/embedded/certificate.ts';
+import { type Certificate, ensureCertificate, readCertificate } from '../../infra/certificate/certificate.ts';
 
 let dir: string;
 beforeEach(async () => {

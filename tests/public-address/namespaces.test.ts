@@ -13,7 +13,7 @@ import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scramVerifier } from '../../functions/core/instances/credentials.ts';
 import { ResultDocument } from '../../functions/core/results/schema.ts';
-import { readCertificate } from '../../infra/embedded/certificate.ts';
+import { readCertificate } from '../../infra/certificate/certificate.ts';
 import { insertInstance } from '../database/fresh.ts';
 import { testMedia } from '../media/test-media.ts';
 import type { StartContainer } from '../providers/simulator/market.ts';

@@ -9,7 +9,7 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openWorkerLogin, workerUsername } from '../../functions/core/events/logins.ts';
 import { pinned } from '../../functions/core/pinned-certificate.ts';
-import { ensureCertificate, readCertificate } from '../../infra/embedded/certificate.ts';
+import { ensureCertificate, readCertificate } from '../../infra/certificate/certificate.ts';
 import { freePort } from '../../infra/embedded/ports.ts';
 import { ensureSecrets, type Secrets } from '../../infra/secrets/secrets.ts';
 import { type Kept, keep } from './kept.ts';

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Certificate } from '../../infra/embedded/certificate.ts';
+import type { Certificate } from '../../infra/certificate/certificate.ts';
 import type { Command } from './kept.ts';
 import { pathOf } from './parts.ts';
 

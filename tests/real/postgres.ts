@@ -3,7 +3,7 @@
 import { realpathSync } from 'node:fs';
 import { appendFile, chmod, chown, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Certificate } from '../../infra/embedded/certificate.ts';
+import type { Certificate } from '../../infra/certificate/certificate.ts';
 import { accountFor } from '../../infra/embedded/postgres/account.ts';
 import { ensureCluster, POSTGRES_ENV } from '../../infra/embedded/postgres/cluster.ts';
 import { openToOutside } from '../../infra/embedded/postgres/outside.ts';

@@ -4,7 +4,7 @@ import { connect as connectTcp, createServer as createTcpServer, type Server, ty
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
-import type { Certificate } from '../../infra/embedded/certificate.ts';
+import type { Certificate } from '../../infra/certificate/certificate.ts';
 import { freePort } from '../../infra/embedded/ports.ts';
 import { type Running, simulatedProviders } from '../providers/simulated.ts';
 import { realClock } from '../providers/simulator/clock.ts';

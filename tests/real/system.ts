@@ -10,7 +10,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ensureCertificate, readCertificate } from '../../infra/embedded/certificate.ts';
+import { ensureCertificate, readCertificate } from '../../infra/certificate/certificate.ts';
 import { ensureSecrets, type Secrets } from '../../infra/secrets/secrets.ts';
 import { image, type Running } from '../providers/simulated.ts';
 import { buildDist, type Dist } from './built.ts';

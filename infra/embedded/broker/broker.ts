@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AedesOptions, type Client } from 'aedes';
 import { createWebSocketStream, type WebSocketServer } from 'ws';
 import type { BaseLogin } from '../../broker/base-logins.ts';
-import type { Certificate } from '../certificate.ts';
+import type { Certificate } from '../../certificate/certificate.ts';
 import { limitPacketSize } from './packet-limit.ts';
 import { Security } from './security.ts';
 import { closeWebSocketServer, listenWebSocket } from './web-socket.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { BaseLogin } from '../../broker/base-logins.ts';
-import { readCertificate } from '../certificate.ts';
+import { readCertificate } from '../../certificate/certificate.ts';
 import { startBroker } from './broker.ts';
 
 /*

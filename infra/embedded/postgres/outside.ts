@@ -5,7 +5,7 @@
 
 import { chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Certificate } from '../certificate.ts';
+import type { Certificate } from '../../certificate/certificate.ts';
 import type { Account } from './account.ts';
 import { settingArguments } from './cluster.ts';
 

@@ -15,7 +15,7 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Certificate } from '../certificate.ts';
+import type { Certificate } from '../../certificate/certificate.ts';
 import type { Account } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { clusterIn, ensureCluster, POSTGRES_ENV, serverArguments } from './cluster.ts';

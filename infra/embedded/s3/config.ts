@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readCertificate } from '../certificate.ts';
+import { readCertificate } from '../../certificate/certificate.ts';
 import type { S3ServerOptions } from './server.ts';
 
 /** Settings of the process: not secret ones from the environment, secret ones from a file each. */

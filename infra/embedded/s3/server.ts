@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Certificate } from '../certificate.ts';
+import type { Certificate } from '../../certificate/certificate.ts';
 import type { Credential } from './auth/access.ts';
 import { Outbox, type OutboxOptions } from './events/outbox.ts';
 import type { S3Context } from './operations/context.ts';

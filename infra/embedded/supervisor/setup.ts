@@ -12,7 +12,7 @@ export type SetupStep = 'certificate' | 'database' | 'bucket' | 'models';
 /** Each imports what it alone needs: loading all of it would take longer than the steps do. */
 const steps: Record<SetupStep, (env: ServiceEnvironment) => Promise<void>> = {
   async certificate(env) {
-    const { ensureCertificate } = await import('../certificate.ts');
+    const { ensureCertificate } = await import('../../certificate/certificate.ts');
     await ensureSecrets(env.AIMA_SECRETS_DIR);
     await ensureCertificate(env.AIMA_SECRETS_DIR, env.AIMA_PUBLIC_HOST!);
   },

@@ -8,7 +8,7 @@ secret_names() { (cd "$secrets" && find . -type f -size +0 -printf '%f\n' | sort
 before=$(secret_names)
 AIMA_SECRETS_DIR=$secrets "$node" /opt/aima/current/dist/services/secrets.mjs >/dev/null
 # Shown to rented machines by Postgres and the broker.
-AIMA_SECRETS_DIR=$secrets AIMA_PUBLIC_HOST=$AIMA_PUBLIC_HOST "$node" /opt/aima/current/infra/vps/certificate.ts
+AIMA_SECRETS_DIR=$secrets AIMA_PUBLIC_HOST=$AIMA_PUBLIC_HOST "$node" /opt/aima/current/infra/certificate/main.ts
 new=$(comm -13 <(echo "$before") <(secret_names) | xargs)
 if [[ -n $new ]]; then changed "made $new"; else ok "$secrets"; fi
 

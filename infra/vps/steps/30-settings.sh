@@ -1,11 +1,7 @@
 # shellcheck shell=bash
 service_settings | put /etc/aima/services.env 644 root:root "${own_units[@]}" caddy.service
 # What functions say of themselves in callbacks; the connector calls them from inside (its unit).
-{
-  echo "AIMA_GATEWAY_URL=https://$AIMA_DOMAIN"
-  # Workers on this machine read media through the proxy too (the step start puts the file there).
-  [[ $AIMA_TLS != internal ]] || echo 'NODE_EXTRA_CA_CERTS=/etc/aima/internal-authority.crt'
-} | put /etc/aima/gateway.env 644 root:root aima-gateway.service
+echo "AIMA_GATEWAY_URL=https://$AIMA_DOMAIN" | put /etc/aima/gateway.env 644 root:root aima-gateway.service
 {
   [[ $AIMA_TLS == internal ]] && echo 'AIMA_CADDY_TLS="tls internal"'
   if [[ $AIMA_S3_PUBLIC_ENDPOINT == "https://$AIMA_S3_HOST" ]]; then

@@ -6,7 +6,8 @@ restart_now caddy.service
 if [[ $AIMA_TLS == internal ]]; then
   authority=/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt
   for _ in {1..30}; do [[ ! -s $authority ]] || break; sleep 1; done
-  put /etc/aima/internal-authority.crt 644 root:root aima-gateway.service <"$authority"
+  # For the clients that are to believe it.
+  put /etc/aima/internal-authority.crt 644 root:root <"$authority"
 fi
 restart_now "${own_units[@]}"
 restart_now aima-backup.timer aima-health.timer

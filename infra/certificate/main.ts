@@ -3,7 +3,7 @@
  * expire. Environment: AIMA_SECRETS_DIR, AIMA_PUBLIC_HOST.
  */
 import { z } from 'zod';
-import { ensureCertificate } from '../embedded/certificate.ts';
+import { ensureCertificate } from './certificate.ts';
 
 const { AIMA_SECRETS_DIR, AIMA_PUBLIC_HOST } = z
   .object({ AIMA_SECRETS_DIR: z.string().min(1), AIMA_PUBLIC_HOST: z.string().min(1) })
