@@ -48,3 +48,19 @@ it.each(['before', 'after'])('a bell rung %s the broker is there is heard', asyn
   const heard = await hear(`aima/users/${'0'.repeat(26)}/jobs/${job.jobId}`);
   expect(JSON.parse(await heard())).toMatchObject({ v: 1, ...job });
 });
+
+it('many that begin at once do not throw each other out', async () => {
+  broker = await startEmbedded(dir, port);
+  const config = loadConfig({ AIMA_SECRETS_DIR: dir, AIMA_MQTT_URL: `mqtt://127.0.0.1:${port}` });
+  const many = Array.from({ length: 20 }, () => openPublisher(config));
+  let thrownOut = 0;
+  for (const { client } of many) client.on('close', () => thrownOut++);
+  try {
+    for (const one of many) expect(await one.isConnected(10_000)).toBe(true);
+    // Each has spoken, and was answered, on the connection that it came with.
+    await Promise.all(many.map(({ client }) => client.publishAsync('aima/jobs/settled', '{}', { qos: 1 })));
+    expect(thrownOut).toBe(0);
+  } finally {
+    await Promise.all(many.map((one) => one.close()));
+  }
+});

@@ -4,6 +4,7 @@
  * is kept for the broker's return, up to a limit, since a late bell still comes before the sweep;
  * so is the first one of a process, which is rung before its connection stands.
  */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Config } from '../config.ts';
@@ -36,7 +37,8 @@ export function openPublisher(config: Config): Publisher {
     protocolVersion: 4,
     username: 'functions',
     password: config.secret('mqtt-functions-password'),
-    clientId: `functions-${process.pid}-${Date.now().toString(36)}`,
+    // Two with the same id throw each other out for ever, and in containers every process has the same number.
+    clientId: `functions-${randomBytes(8).toString('hex')}`,
     reconnectPeriod: 1000,
   });
   client.on('error', () => {}); // it reconnects by itself
