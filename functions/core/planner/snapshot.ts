@@ -60,7 +60,24 @@ export async function readSituation(
     ? await Promise.all([readSpent(tx), readLearned(tx)])
     : [{ todayMicrodollars: 0, monthMicrodollars: 0, todayByUser: {} }, nothingLearned];
   const policy = policyOf(core.config);
-  return { nowMs: Date.now(), held, jobs, instances, offers, policy, barred, spent, learned };
+  return {
+    nowMs: Date.now(),
+    offers: offers.map((offer) => withinCapacity(offer, instances)),
+    ...{ held, jobs, instances, policy, barred, spent, learned },
+  };
+}
+
+/**
+ * Offers were asked for before this look had the queue to itself: a lease that another look has written
+ * meanwhile may have no process yet that would have been counted.
+ */
+function withinCapacity(offer: Offer, instances: LiveInstance[]): Offer {
+  if (offer.capacity === undefined) return offer;
+  const held = instances.filter(
+    ({ state, offer: { provider, offerId } }) =>
+      state !== 'terminating' && provider === offer.provider && offerId === offer.offerId,
+  );
+  return { ...offer, available: Math.max(0, Math.min(offer.available, offer.capacity - held.length)) };
 }
 
 export function policyOf(config: Config): Policy {

@@ -106,6 +106,7 @@ export function openLocal(config: Config): Provider {
           downloadMbps: null,
           billedFrom: 'request',
           available,
+          capacity: options.slots,
           bootMs: 1_500,
           speed: 1,
         },

@@ -34,6 +34,8 @@ export interface Offer {
   billedFrom: 'request' | 'start';
   /** How many of it may be rented now. */
   available: number;
+  /** How many leases of it there may be at a time, where the provider would not refuse one too many itself. */
+  capacity?: number;
   /** Milliseconds from `create` to the worker's hello where nothing was measured yet. */
   bootMs: number;
   /** How fast it works compared with the two CPU cores that the priors were measured on. */
