@@ -5,7 +5,9 @@ import { confirmJob } from '../../functions/core/jobs/retry.ts';
 import { viewJob } from '../../functions/core/jobs/view.ts';
 import { decide, dryRun } from '../../functions/core/planner/decide.ts';
 import type { Rent } from '../../functions/core/planner/plan.ts';
+import { readSituation } from '../../functions/core/planner/snapshot.ts';
 import { insertInstance } from '../database/fresh.ts';
+import { offer } from './situation.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const owner = '0'.repeat(26);
@@ -47,6 +49,24 @@ async function untilSomebodyWaits(): Promise<void> {
 }
 
 describe('a look at the queue', () => {
+  it.each([
+    ['requested', 0],
+    ['ready', 0],
+    ['terminating', 1],
+  ])(
+    'counts a lease that is %s against the slots of this machine, whatever the process table said before',
+    async (state, available) => {
+      const instanceId = await insertInstance(stage.sql, state);
+      await stage.sql`
+      update instances set provider = 'local', offer = offer || '{"offerId": "process"}' where instance_id = ${instanceId}`;
+      const asked = offer({ provider: 'local', offerId: 'process', available: 1, capacity: 1 });
+      const { offers } = await stage.core.sql.begin((tx) =>
+        readSituation(stage.core, tx, [asked], { isLocking: true }),
+      );
+      expect(offers).toEqual([{ ...asked, available }]);
+    },
+  );
+
   it('rents for a job, and writes down what for, until when, for how much and why', async () => {
     const jobId = await stage.queue();
     const { actions } = await decide(stage.core);
