@@ -92,7 +92,7 @@ describe('what could open something', () => {
     'a provider makes no offers now',
     'http://127.0.0.1:9000/media: it answered 503',
     'mqtt://127.0.0.1:1883',
-    '2026-01-01T00:00:00.000Z at file:///work/functions/core/log.ts:12:20',
+    '2026-01-01T00:00:00.000Z at file:///srv/functions/core/log.ts:12:20',
     'the bearer of bad news',
   ])('leaves alone: %s', (text) => {
     expect(withoutSecrets(text)).toBe(text);

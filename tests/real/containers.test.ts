@@ -10,13 +10,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readStack, type StackFunction } from '../../infra/embedded/gateway/stack.ts';
+import { figure } from '../../scripts/bench/figures.ts';
+import { usage } from '../../scripts/bench/idle/memory.ts';
 import { wav } from '../../scripts/bench/wav.ts';
 import { type TestMedia, testMedia } from '../media/test-media.ts';
 import { type Namespace, openNamespace } from '../public-address/namespace.ts';
 import { bytesOf, openClient, type RealClient } from './client.ts';
 import { type Containerd, startContainerd } from './containerd.ts';
 import { buildImages, imageName, node } from './images.ts';
-import { memoryMb } from './memory.ts';
 import { allHere } from './parts.ts';
 import { type Deployed, startProvider } from './provider.ts';
 import { placeRealSystem, type RealSystem } from './system.ts';
@@ -143,8 +144,9 @@ describe.skipIf(!namespace)('functions in containers', () => {
     await throughTheThread();
     console.log(`container_thread_ms ${Math.round(performance.now() - startedMs)}`);
     for (const name of deployed.keys()) {
-      const { rss, pss } = await memoryMb((await containerd.pid(name))!);
-      console.log(`rss_mb_${name} ${rss}  pss_mb_${name} ${pss}`);
+      const { rssMb, pssMb } = await usage((await containerd.pid(name))!);
+      figure(`rss_mb_${name}`, rssMb);
+      figure(`pss_mb_${name}`, pssMb);
     }
   }, 300_000);
 

@@ -6,10 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelsDir } from '../../gpu-worker/models/model-folder.ts';
+import { figure } from '../../scripts/bench/figures.ts';
+import { usage } from '../../scripts/bench/idle/memory.ts';
 import { wav } from '../../scripts/bench/wav.ts';
 import { type TestMedia, testMedia } from '../media/test-media.ts';
 import { bytesOf, openClient, type RealClient } from './client.ts';
-import { memoryMb } from './memory.ts';
 import { allHere, pathOf } from './parts.ts';
 import { placeRealSystem, type RealSystem, shuffled } from './system.ts';
 
@@ -52,8 +53,9 @@ describe.skipIf(!here)('a server of real parts', () => {
     await client.nothingRuns();
     const [jobTookMs, goneAfterMs] = [doneMs, performance.now()].map((ms) => Math.round(ms - startedMs));
     for (const name of ['postgres', 'mosquitto', 'minio', 'gateway', 'connector']) {
-      const { rss, pss } = await memoryMb(system.part(name).pid()!);
-      console.log(`rss_mb_${name} ${rss}  pss_mb_${name} ${pss}`);
+      const { rssMb, pssMb } = await usage(system.part(name).pid()!);
+      figure(`rss_mb_${name}`, rssMb);
+      figure(`pss_mb_${name}`, pssMb);
     }
     console.log(`real_job_ms ${jobTookMs}  real_until_gone_ms ${goneAfterMs}`);
   }, 240_000);

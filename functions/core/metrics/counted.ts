@@ -6,7 +6,7 @@ import type { Tallies, Tally } from './tallies.ts';
 const settledStates = ['succeeded', 'failed', 'canceled', 'expired'];
 
 /** Phases whose length is observed, in the order in which a job goes through them (0018_observability.sql). */
-export const observedPhases = ['queued', 'renting', 'booting', 'assigned', 'running', 'total', 'ending'];
+const observedPhases = ['queued', 'renting', 'booting', 'assigned', 'running', 'total', 'ending'];
 
 export function countedMetrics({ rows, boundsSeconds }: Tallies): (Metric | Histogram)[] {
   const named = (name: string) => rows.filter((row) => row.name === name);

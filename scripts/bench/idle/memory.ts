@@ -1,4 +1,4 @@
-/** What processes use, read from /proc (Linux). */
+/** What processes use, read from /proc (Linux). Its megabytes are those of 2^20 bytes. */
 import { readdir, readFile } from 'node:fs/promises';
 
 export interface Usage {
